@@ -1,0 +1,201 @@
+//! A host for tests: plain data in, a record of what was asked out.
+//!
+//! Its tokenizer counts words: deterministic, and easy to work out by hand.
+
+use crate::bindings::corral::host::inference::{
+    Done, Error, Event, Finish, Input, Message, Model, Options, Template, Usage,
+};
+use crate::bindings::corral::host::{embedding, sessions, vectors};
+use crate::bindings::exports::corral::chat::turns;
+use crate::host::{Generation, Host};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+/// What one generation gives, call by call.
+pub type Script = VecDeque<Result<Vec<Event>, Error>>;
+
+pub struct Fake {
+    pub settings: BTreeMap<&'static str, &'static str>,
+    pub session: Option<sessions::Session>,
+    pub hits: Vec<vectors::Hit>,
+    pub model: Model,
+    pub scripts: RefCell<VecDeque<Script>>,
+    pub appends: RefCell<VecDeque<Result<u32, sessions::Error>>>,
+    /// Names of the calls, in order; `count` is not among them.
+    pub calls: RefCell<Vec<&'static str>>,
+    pub counts: Cell<u32>,
+    pub embedded: RefCell<Vec<String>>,
+    pub asked: RefCell<Vec<(Vec<Message>, Options)>>,
+    pub appended: RefCell<Vec<(sessions::Turn, String)>>,
+    pub prepared: RefCell<Vec<Vec<Message>>>,
+}
+
+impl Fake {
+    /// A session with this history, a context of 2,048 tokens, no documents, nothing scripted.
+    pub fn with(history: Vec<sessions::Turn>) -> Self {
+        let turns = u32::try_from(history.len()).unwrap();
+        let stamp = "2026-01-31T08:15:30.123456Z".to_owned();
+        let session = sessions::Session {
+            id: "s".into(),
+            created_at: stamp.clone(),
+            last_updated: stamp,
+            history,
+            turns,
+            metadata: Vec::new(),
+        };
+        Self {
+            settings: BTreeMap::new(),
+            session: Some(session),
+            hits: Vec::new(),
+            model: Model { name: "fake".into(), context_length: 2048, template: Template::Embedded },
+            scripts: RefCell::default(),
+            appends: RefCell::default(),
+            calls: RefCell::default(),
+            counts: Cell::default(),
+            embedded: RefCell::default(),
+            asked: RefCell::default(),
+            appended: RefCell::default(),
+            prepared: RefCell::default(),
+        }
+    }
+
+    /// The next generation gives these pieces in one call each, and ends.
+    pub fn says(self, pieces: &[&str]) -> Self {
+        let deltas = pieces.iter().map(|piece| Ok(vec![Event::Delta((*piece).into())]));
+        self.scripted(deltas.chain([Ok(vec![done(Finish::Stop)])]).collect())
+    }
+
+    pub fn scripted(self, script: Script) -> Self {
+        self.scripts.borrow_mut().push_back(script);
+        self
+    }
+
+    fn called(&self, name: &'static str) {
+        self.calls.borrow_mut().push(name);
+    }
+}
+
+pub struct Scripted(Script);
+
+impl Generation for Scripted {
+    fn next(&mut self, _max: u32) -> Result<Vec<Event>, Error> {
+        self.0.pop_front().unwrap_or(Ok(Vec::new()))
+    }
+}
+
+impl Host for Rc<Fake> {
+    type Generation = Scripted;
+
+    fn setting(&self, key: &str) -> Option<String> {
+        self.settings.get(key).map(|value| (*value).to_owned())
+    }
+
+    fn session(&self, _id: &str, last: u32) -> Result<Option<sessions::Session>, sessions::Error> {
+        self.called("session");
+        let mut session = self.session.clone();
+        if let Some(session) = &mut session {
+            let unread = session.history.len().saturating_sub(last as usize);
+            session.history.drain(..unread);
+        }
+        Ok(session)
+    }
+
+    fn append(&self, _id: &str, turn: &sessions::Turn, turn_id: &str) -> Result<u32, sessions::Error> {
+        self.called("append");
+        self.appended.borrow_mut().push((turn.clone(), turn_id.to_owned()));
+        self.appends.borrow_mut().pop_front().unwrap_or(Ok(1))
+    }
+
+    fn count_passages(&self, _partition: &str) -> Result<u32, vectors::Error> {
+        self.called("count-passages");
+        Ok(u32::try_from(self.hits.len()).unwrap())
+    }
+
+    fn query(
+        &self,
+        _partition: &str,
+        _embedding: &[f32],
+        limit: u32,
+    ) -> Result<Vec<vectors::Hit>, vectors::Error> {
+        self.called("query");
+        Ok(self.hits.iter().take(limit as usize).cloned().collect())
+    }
+
+    fn embed_query(&self, text: String) -> Result<embedding::Embeddings, embedding::Error> {
+        self.called("embed");
+        self.embedded.borrow_mut().push(text);
+        Ok(embedding::Embeddings { dimensions: 1, values: vec![1.0], truncated: Vec::new() })
+    }
+
+    fn describe(&self, _model: Option<&str>) -> Result<Model, Error> {
+        self.called("describe");
+        Ok(self.model.clone())
+    }
+
+    fn count_tokens(&self, _model: Option<&str>, input: &Input) -> Result<u32, Error> {
+        self.counts.set(self.counts.get() + 1);
+        Ok(tokens(messages(input)))
+    }
+
+    fn generate(&self, _model: Option<&str>, input: &Input, options: &Options) -> Result<Scripted, Error> {
+        self.called("generate");
+        self.asked.borrow_mut().push((messages(input).to_vec(), options.clone()));
+        Ok(Scripted(self.scripts.borrow_mut().pop_front().unwrap_or_default()))
+    }
+
+    fn prepare(&self, _model: Option<&str>, input: &Input, _session: &str) -> Result<(), Error> {
+        self.called("prepare");
+        self.prepared.borrow_mut().push(messages(input).to_vec());
+        Ok(())
+    }
+}
+
+/// Words, and four for the markers of each message.
+pub fn tokens(messages: &[Message]) -> u32 {
+    let words = messages.iter().map(|message| message.content.split_whitespace().count() + 4).sum::<usize>();
+    u32::try_from(words).unwrap()
+}
+
+pub fn messages(input: &Input) -> &[Message] {
+    match input {
+        Input::Chat(messages) => messages,
+        Input::Prompt(_) => panic!("the chat logic only uses chats"),
+    }
+}
+
+pub fn pair(user: &str, ai: &str) -> sessions::Turn {
+    sessions::Turn { user: user.into(), ai: ai.into() }
+}
+
+/// `words` words, each of about the length that a token has.
+pub fn words(words: usize) -> String {
+    vec!["word"; words].join(" ")
+}
+
+pub fn hit(id: &str, text: &str, distance: f32) -> vectors::Hit {
+    let document = id.split('#').next().unwrap_or(id).to_owned();
+    let metadata = vec![vectors::Entry { key: "document".into(), value: document }];
+    vectors::Hit { passage: vectors::Passage { id: id.into(), text: text.into(), metadata }, distance }
+}
+
+pub fn turn(message: &str) -> turns::Turn {
+    let options =
+        turns::Options { max_tokens: None, temperature: None, top_p: None, seed: None, stop: Vec::new() };
+    turns::Turn { id: "t1".into(), session: "s".into(), message: message.into(), options }
+}
+
+pub fn usage() -> Usage {
+    Usage {
+        prompt_tokens: 10,
+        cached_tokens: 0,
+        completion_tokens: 2,
+        queue_ms: 0,
+        first_token_ms: 1,
+        total_ms: 2,
+    }
+}
+
+pub fn done(finish: Finish) -> Event {
+    Event::Done(Done { finish, usage: usage() })
+}

@@ -1,0 +1,114 @@
+//! The rim: what a turn asks of the host.
+//!
+//! Two implementations: `Imports`, the contract's functions, and the tests' `fake`. Errors are the
+//! contract's own here; `failure.rs` translates them.
+
+use crate::bindings::corral::host::{config, embedding, inference, sessions, vectors};
+
+/// The part of the contract that a turn uses.
+pub trait Host {
+    /// A generation under way. Dropping it cancels it.
+    type Generation: Generation;
+
+    fn setting(&self, key: &str) -> Option<String>;
+
+    fn session(&self, id: &str, last: u32) -> Result<Option<sessions::Session>, sessions::Error>;
+    fn append(&self, id: &str, turn: &sessions::Turn, turn_id: &str) -> Result<u32, sessions::Error>;
+
+    fn count_passages(&self, partition: &str) -> Result<u32, vectors::Error>;
+    fn query(
+        &self,
+        partition: &str,
+        embedding: &[f32],
+        limit: u32,
+    ) -> Result<Vec<vectors::Hit>, vectors::Error>;
+
+    fn embed_query(&self, text: String) -> Result<embedding::Embeddings, embedding::Error>;
+
+    fn describe(&self, model: Option<&str>) -> Result<inference::Model, inference::Error>;
+    fn count_tokens(&self, model: Option<&str>, input: &inference::Input) -> Result<u32, inference::Error>;
+    fn generate(
+        &self,
+        model: Option<&str>,
+        input: &inference::Input,
+        options: &inference::Options,
+    ) -> Result<Self::Generation, inference::Error>;
+    fn prepare(
+        &self,
+        model: Option<&str>,
+        input: &inference::Input,
+        session: &str,
+    ) -> Result<(), inference::Error>;
+}
+
+pub trait Generation {
+    fn next(&mut self, max: u32) -> Result<Vec<inference::Event>, inference::Error>;
+}
+
+/// The host that the component runs on.
+pub struct Imports;
+
+impl Host for Imports {
+    type Generation = inference::Generation;
+
+    fn setting(&self, key: &str) -> Option<String> {
+        config::get(key)
+    }
+
+    fn session(&self, id: &str, last: u32) -> Result<Option<sessions::Session>, sessions::Error> {
+        sessions::get(id, Some(last))
+    }
+
+    fn append(&self, id: &str, turn: &sessions::Turn, turn_id: &str) -> Result<u32, sessions::Error> {
+        sessions::append(id, turn, turn_id)
+    }
+
+    fn count_passages(&self, partition: &str) -> Result<u32, vectors::Error> {
+        vectors::count(partition)
+    }
+
+    fn query(
+        &self,
+        partition: &str,
+        embedding: &[f32],
+        limit: u32,
+    ) -> Result<Vec<vectors::Hit>, vectors::Error> {
+        vectors::query(partition, embedding, limit)
+    }
+
+    fn embed_query(&self, text: String) -> Result<embedding::Embeddings, embedding::Error> {
+        embedding::embed(&[text], embedding::Purpose::Query)
+    }
+
+    fn describe(&self, model: Option<&str>) -> Result<inference::Model, inference::Error> {
+        inference::describe(model)
+    }
+
+    fn count_tokens(&self, model: Option<&str>, input: &inference::Input) -> Result<u32, inference::Error> {
+        inference::count_tokens(model, input)
+    }
+
+    fn generate(
+        &self,
+        model: Option<&str>,
+        input: &inference::Input,
+        options: &inference::Options,
+    ) -> Result<Self::Generation, inference::Error> {
+        inference::generate(model, input, options)
+    }
+
+    fn prepare(
+        &self,
+        model: Option<&str>,
+        input: &inference::Input,
+        session: &str,
+    ) -> Result<(), inference::Error> {
+        inference::prepare(model, input, session)
+    }
+}
+
+impl Generation for inference::Generation {
+    fn next(&mut self, max: u32) -> Result<Vec<inference::Event>, inference::Error> {
+        inference::Generation::next(self, max)
+    }
+}

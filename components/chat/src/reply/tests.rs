@@ -1,0 +1,228 @@
+//! What a client sees of a turn, in which order, and what the host was asked.
+
+use super::*;
+use crate::bindings::corral::host::inference::{Finish, Overflow, Role};
+use crate::bindings::exports::corral::chat::turns;
+use crate::fake::{Fake, done, hit, pair, turn, usage, words};
+use crate::turn::{TURNS_READ, begin};
+use std::rc::Rc;
+
+fn delta(text: &str) -> Event {
+    Event::Delta(text.into())
+}
+
+fn end(persisted: bool) -> Event {
+    Event::Done(Done { finish: Finish::Stop, usage: usage(), persisted })
+}
+
+/// All events of one turn.
+fn told(host: &Rc<Fake>, turn: turns::Turn) -> Result<Vec<Event>, Error> {
+    let mut reply = begin(Rc::clone(host), turn)?;
+    let mut told = Vec::new();
+    loop {
+        let events = reply.next(3)?;
+        if events.is_empty() {
+            return Ok(told);
+        }
+        told.extend(events);
+    }
+}
+
+fn answered(host: Fake, message: &str) -> (Rc<Fake>, Vec<Event>) {
+    let host = Rc::new(host);
+    let events = told(&host, turn(message)).unwrap();
+    (host, events)
+}
+
+#[test]
+fn a_turn_reads_answers_stores_prepares_and_ends() {
+    let (host, events) =
+        answered(Fake::with(vec![pair("Hi", "Hello")]).says(&["I am", " well."]), "How are you?");
+    assert_eq!(events, [Event::Sources(vec![]), delta("I am"), delta(" well."), end(true)]);
+    let calls = ["session", "describe", "count-passages", "generate", "append", "prepare"];
+    assert_eq!(*host.calls.borrow(), calls);
+    assert_eq!(*host.appended.borrow(), [(pair("How are you?", "I am well."), "t1".to_owned())]);
+}
+
+#[test]
+fn the_prepared_transcript_is_what_the_next_turn_begins_with() {
+    let (host, _) = answered(Fake::with(vec![pair("Hi", "Hello")]).says(&["Well."]), "How are you today?");
+    let history = vec![pair("Hi", "Hello"), pair("How are you today?", "Well.")];
+    let (next, _) = answered(Fake::with(history).says(&["Yes."]), "Is Oslo far away?");
+    let prepared = &host.prepared.borrow()[0];
+    assert_eq!(next.asked.borrow()[0].0[..prepared.len()], **prepared);
+    assert_eq!(prepared.last().map(|message| message.role), Some(Role::Assistant));
+}
+
+#[test]
+fn sources_come_first_and_the_prompt_carries_them() {
+    let mut host = Fake::with(vec![]).says(&["Blue."]);
+    host.hits = vec![hit("crane#0", "The crane is blue.", 0.25), hit("x#0", "Unrelated.", 1.5)];
+    let (host, events) = answered(host, "Which colour does the crane have?");
+    let Event::Sources(sources) = &events[0] else { panic!("{events:?}") };
+    assert_eq!(sources.len(), 1, "beyond the greatest distance");
+    let source = &sources[0];
+    assert_eq!((source.id.as_str(), source.document.as_str(), source.score), ("crane#0", "crane", 0.75));
+    let (messages, options) = &host.asked.borrow()[0];
+    assert!(messages.last().unwrap().content.contains("> The crane is blue."));
+    assert_eq!((options.session.as_deref(), options.max_tokens), (Some("s"), Some(512)));
+    assert!(host.appended.borrow()[0].0.user == "Which colour does the crane have?");
+}
+
+#[test]
+fn without_documents_nothing_is_embedded_or_condensed() {
+    let (host, _) = answered(Fake::with(vec![pair("Hi", "Hello")]).says(&["Well."]), "Why?");
+    assert!(host.embedded.borrow().is_empty());
+    assert_eq!(host.asked.borrow().len(), 1);
+}
+
+#[test]
+fn a_question_that_points_back_is_condensed_for_the_search_only() {
+    let host = Fake::with(vec![pair("Where is the crane?", "In Oslo.")]);
+    let mut host = host.says(&["How old is", " the crane?"]).says(&["Ten years."]);
+    host.hits = vec![hit("crane#0", "Built ten years ago.", 0.2)];
+    let (host, events) = answered(host, "How old is it?");
+    assert_eq!(*host.embedded.borrow(), ["How old is the crane?"]);
+    let asked = host.asked.borrow();
+    let condensing = &asked[0].1;
+    assert_eq!((condensing.temperature, condensing.max_tokens), (Some(0.0), Some(64)));
+    assert_eq!(condensing.session, None);
+    assert!(asked[1].0.last().unwrap().content.ends_with("How old is it?"));
+    assert_eq!(events[1..], [delta("Ten years."), end(true)]);
+}
+
+#[test]
+fn what_cannot_be_condensed_is_searched_with_the_last_message_beside_it() {
+    let cut_short = [Ok(vec![inference::Event::Delta("It is".into()), done(Finish::Length)])];
+    let too_small = [Err(inference::Error::ContextOverflow(Overflow { need: 9, have: 8 }))];
+    for script in [cut_short.into_iter().collect(), too_small.into_iter().collect()] {
+        let mut host =
+            Fake::with(vec![pair("Where is the crane?", "In Oslo.")]).scripted(script).says(&["Old."]);
+        host.hits = vec![hit("crane#0", "Built ten years ago.", 0.2)];
+        let (host, _) = answered(host, "How old is it?");
+        assert_eq!(*host.embedded.borrow(), ["How old is it?\nWhere is the crane?"]);
+    }
+}
+
+#[test]
+fn condensing_can_be_switched_off() {
+    let mut host = Fake::with(vec![pair("Where is the crane?", "In Oslo.")]).says(&["Old."]);
+    host.settings.insert("condense", "never");
+    host.hits = vec![hit("crane#0", "Built ten years ago.", 0.2)];
+    let (host, _) = answered(host, "How old is it?");
+    assert_eq!(host.asked.borrow().len(), 1);
+    assert_eq!(*host.embedded.borrow(), ["How old is it?\nWhere is the crane?"]);
+}
+
+#[test]
+fn what_is_left_out_is_told_between_sources_and_answer() {
+    let history: Vec<_> = (0..250).map(|_| pair(&words(20), &words(20))).collect();
+    let (host, events) = answered(Fake::with(history).says(&["Yes."]), "Is Oslo far away?");
+    let Event::Trimmed(trimmed) = &events[1] else { panic!("{events:?}") };
+    let kept = (host.asked.borrow()[0].0.len() - 2) / 2;
+    assert_eq!(trimmed.turns as usize + kept, 250);
+    assert!(trimmed.tokens > 250 * 40 && kept < TURNS_READ as usize);
+    assert_eq!(events[2..], [delta("Yes."), end(true)]);
+    assert!(host.counts.get() <= 8, "{}", host.counts.get());
+}
+
+#[test]
+fn waiting_is_passed_on() {
+    let script = [Ok(vec![inference::Event::Waiting]), Ok(vec![done(Finish::Stop)])];
+    let (_, events) = answered(Fake::with(vec![]).scripted(script.into_iter().collect()), "Hello?");
+    assert_eq!(events, [Event::Sources(vec![]), Event::Waiting, end(true)]);
+}
+
+#[test]
+fn what_is_streamed_is_what_is_stored_without_white_space_around_it() {
+    let (host, events) =
+        answered(Fake::with(vec![]).says(&[" ", "\n Oslo", " ", "is far.", "\n", "\n"]), "Far?");
+    assert_eq!(events[1..], [delta("Oslo"), delta(" is far."), end(true)]);
+    assert_eq!(host.appended.borrow()[0].0.ai, "Oslo is far.");
+}
+
+#[test]
+fn a_store_that_fails_once_is_asked_again() {
+    let host = Fake::with(vec![]).says(&["Yes."]);
+    host.appends.borrow_mut().extend([Err(sessions::Error::Unavailable), Ok(1)]);
+    let (host, events) = answered(host, "Far?");
+    assert_eq!(events.last(), Some(&end(true)));
+    assert_eq!(host.appended.borrow().len(), 2);
+}
+
+#[test]
+fn an_answer_that_cannot_be_stored_says_so_and_is_no_error() {
+    let down = || Err(sessions::Error::Unavailable);
+    for failures in
+        [vec![down(), down()], vec![Err(sessions::Error::NotFound)], vec![Err(sessions::Error::TooLarge(9))]]
+    {
+        let host = Fake::with(vec![]).says(&["Yes."]);
+        host.appends.borrow_mut().extend(failures);
+        let (host, events) = answered(host, "Far?");
+        assert_eq!(events[1..], [delta("Yes."), end(false)]);
+        assert!(host.prepared.borrow().is_empty());
+    }
+}
+
+#[test]
+fn a_failure_in_mid_answer_ends_the_reply_and_stores_nothing() {
+    let script = [Ok(vec![inference::Event::Delta("Half".into())]), Err(inference::Error::Deadline)];
+    let host = Rc::new(Fake::with(vec![]).scripted(script.into_iter().collect()));
+    let mut reply = begin(Rc::clone(&host), turn("Far?")).unwrap();
+    assert_eq!(reply.next(9), Ok(vec![Event::Sources(vec![])]));
+    assert_eq!(reply.next(9), Ok(vec![delta("Half")]));
+    assert_eq!(reply.next(9), Err(Error::Deadline));
+    assert_eq!(reply.next(9), Ok(vec![]));
+    assert!(host.appended.borrow().is_empty());
+}
+
+#[test]
+fn no_more_events_than_asked_for_and_never_none_before_the_end() {
+    let host = Fake::with(vec![]);
+    let all_at_once = vec![
+        inference::Event::Delta("a".into()),
+        inference::Event::Delta("b".into()),
+        inference::Event::Delta("c".into()),
+        done(Finish::Stop),
+    ];
+    let host = Rc::new(host.scripted([Ok(all_at_once)].into_iter().collect()));
+    let mut reply = begin(host, turn("Far?")).unwrap();
+    let sizes: Vec<_> = [0, 2, 9, 9, 9].map(|max| reply.next(max).unwrap().len()).into();
+    assert_eq!(sizes, [1, 2, 1, 1, 0]);
+}
+
+#[test]
+fn an_unknown_session_is_not_found_before_anything_else() {
+    let mut host = Fake::with(vec![]);
+    host.session = None;
+    assert_eq!(told(&Rc::new(host), turn("Far?")), Err(Error::SessionNotFound));
+}
+
+#[test]
+fn an_overflow_is_told_before_anything_is_generated() {
+    let host = Rc::new(Fake::with(vec![]));
+    let error = told(&host, turn(&words(3000))).unwrap_err();
+    let Error::ContextOverflow(overflow) = error else { panic!("{error:?}") };
+    assert_eq!(overflow.have, 2048 - 64);
+    assert!(overflow.need > 3000);
+    assert!(host.asked.borrow().is_empty());
+}
+
+#[test]
+fn a_turn_out_of_form_is_refused() {
+    let mut no_answer = turn("Far?");
+    no_answer.options.max_tokens = Some(0);
+    let mut no_id = turn("Far?");
+    no_id.id = String::new();
+    for wrong in [turn(""), no_answer, no_id] {
+        let error = told(&Rc::new(Fake::with(vec![])), wrong).unwrap_err();
+        assert!(matches!(error, Error::InvalidArgument(_)), "{error:?}");
+    }
+}
+
+#[test]
+fn a_wrong_setting_is_the_operators_error() {
+    let mut host = Fake::with(vec![]);
+    host.settings.insert("retrieval_k", "many");
+    assert_eq!(told(&Rc::new(host), turn("Far?")), Err(Error::Unavailable));
+}
