@@ -1,0 +1,105 @@
+//! The file itself: who may read it, and how a connection to it is set up.
+//!
+//! Not here: what runs on a connection.
+
+use crate::Error;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+const OWNER_ONLY: u32 = 0o600;
+/// The write-ahead log is cut to this size after it was worked in.
+const LOG_BYTES: u32 = 64 << 20;
+
+/// Makes the file and the folders that are missing, and leaves the file to its owner alone.
+///
+/// A folder that exists keeps its permissions: it may hold what others are meant to read.
+pub fn prepare(path: &Path) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unavailable)?;
+    }
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(OWNER_ONLY)
+        .open(path)
+        .map_err(unavailable)?;
+    // SQLite gives the permissions of the main file to side files that it makes; these may be there
+    // already.
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        restrict(&file).map_err(unavailable)?;
+    }
+    Ok(())
+}
+
+/// A connection that may write.
+pub fn connect(path: &Path, patience: Duration) -> Result<Connection, Error> {
+    // No URI flag: a path is a path, whatever it starts with. No mutex: a connection stays on one
+    // thread.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(patience)?;
+    enter_wal(&connection, patience)?;
+    // NORMAL appends to the log without waiting for the disk at each commit, some thirty times as
+    // fast as FULL. A crash of the process loses nothing; a power cut may lose the last commits, never
+    // the file's consistency.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    Ok(connection)
+}
+
+/// A connection that refuses to write.
+pub fn connect_for_reading(path: &Path, patience: Duration) -> Result<Connection, Error> {
+    let connection = connect(path, patience)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Readers and the writer do not wait for each other in this mode, which is a property of the file.
+fn enter_wal(connection: &Connection, patience: Duration) -> Result<(), Error> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let mode =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match mode {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                let cause = format!("journal mode is {mode}, WAL is needed: use a local file system");
+                return Err(Error::Unavailable(cause));
+            }
+            // While another process makes the file, SQLite answers this at once instead of waiting.
+            Err(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.code == ErrorCode::DatabaseBusy && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn restrict(file: &Path) -> io::Result<()> {
+    match fs::set_permissions(file, Permissions::from_mode(OWNER_ONLY)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn unavailable(error: io::Error) -> Error {
+    Error::Unavailable(error.to_string())
+}

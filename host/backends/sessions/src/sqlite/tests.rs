@@ -1,0 +1,158 @@
+//! What needs a clock in hand: expiry to the microsecond, and which reads write.
+
+use super::*;
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A store in which an hour passes when the test says so.
+struct Fixture {
+    store: Store,
+    now: Arc<Mutex<Moment>>,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("corral.db"), HOUR).unwrap();
+        let now = Arc::new(Mutex::new(Moment::now()));
+        let clock = Arc::clone(&now);
+        store.clock = Arc::new(move || *clock.lock().unwrap());
+        Self { store, now, _folder: folder }
+    }
+
+    fn pass(&self, duration: Duration) {
+        let mut now = self.now.lock().unwrap();
+        *now = now.plus(duration);
+    }
+
+    async fn expires_at(&self, id: &str) -> Moment {
+        let (id, now) = (id.to_owned(), *self.now.lock().unwrap());
+        let head = self.store.database.read(database::deadline(), move |at| rows::head(at, &id, now));
+        head.await.unwrap().expect("a session that has not expired").expires_at
+    }
+}
+
+fn turn() -> Turn {
+    Turn { user: "Hello".to_owned(), ai: "Hi there!".to_owned() }
+}
+
+#[tokio::test]
+async fn an_expired_session_is_unknown_before_the_sweep_ran() {
+    let fixture = Fixture::new();
+    let id = fixture.store.create().await.unwrap();
+    fixture.pass(HOUR);
+    assert_eq!(fixture.store.get(&id, None).await.unwrap(), None);
+    assert!(matches!(fixture.store.append(&id, turn(), "1").await, Err(Error::NotFound)));
+    assert!(matches!(fixture.store.set_metadata(&id, "key", "value").await, Err(Error::NotFound)));
+    assert!(!fixture.store.delete(&id).await.unwrap());
+    assert_eq!(fixture.store.expire().await.unwrap(), [id], "a delete that found nothing took it away");
+}
+
+#[tokio::test]
+async fn a_session_lives_to_its_last_microsecond() {
+    let fixture = Fixture::new();
+    let id = fixture.store.create().await.unwrap();
+    fixture.pass(HOUR - Duration::from_micros(1));
+    assert!(fixture.store.get(&id, None).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn reads_and_writes_start_the_time_to_live_anew() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let id = store.create().await.unwrap();
+    for round in 0..3 {
+        fixture.pass(HOUR * 3 / 4);
+        assert!(store.get(&id, None).await.unwrap().is_some(), "read in round {round}");
+        fixture.pass(HOUR * 3 / 4);
+        store.append(&id, turn(), "always the same").await.unwrap();
+        fixture.pass(HOUR * 3 / 4);
+        store.set_metadata(&id, "round", &round.to_string()).await.unwrap();
+    }
+    fixture.pass(HOUR);
+    assert_eq!(store.expire().await.unwrap(), [id]);
+}
+
+#[tokio::test]
+async fn a_read_writes_only_when_a_hundredth_of_the_time_to_live_has_passed() {
+    let fixture = Fixture::new();
+    let id = fixture.store.create().await.unwrap();
+    let first = fixture.expires_at(&id).await;
+    fixture.pass(HOUR / 100);
+    fixture.store.get(&id, None).await.unwrap();
+    assert_eq!(fixture.expires_at(&id).await, first);
+    fixture.pass(Duration::from_micros(1));
+    fixture.store.get(&id, None).await.unwrap();
+    assert_eq!(fixture.expires_at(&id).await, fixture.store.span().1);
+}
+
+#[tokio::test]
+async fn a_shorter_time_to_live_holds_from_the_next_read_on() {
+    let mut fixture = Fixture::new();
+    let id = fixture.store.create().await.unwrap();
+    fixture.store.expire_after = HOUR / 60;
+    fixture.store.get(&id, None).await.unwrap();
+    fixture.pass(HOUR / 60);
+    assert_eq!(fixture.store.get(&id, None).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_sweep_takes_all_that_expired_and_nothing_else() {
+    let fixture = Fixture::new();
+    let mut expired = Vec::new();
+    for _ in 0..=2 * SWEEP {
+        let id = fixture.store.create().await.unwrap();
+        fixture.store.append(&id, turn(), "1").await.unwrap();
+        expired.push(id);
+    }
+    fixture.pass(HOUR / 2);
+    let living = fixture.store.create().await.unwrap();
+    fixture.pass(HOUR / 2);
+    let mut swept = fixture.store.expire().await.unwrap();
+    swept.sort();
+    expired.sort();
+    assert_eq!(swept, expired);
+    assert!(fixture.store.expire().await.unwrap().is_empty());
+    assert!(fixture.store.get(&living, None).await.unwrap().is_some());
+    let left = fixture.store.database.read(database::deadline(), |at| {
+        Ok(at.query_row("SELECT count(*) FROM session_turns", (), |row| row.get::<_, u32>(0))?)
+    });
+    assert_eq!(left.await.unwrap(), 0, "turns went with their sessions");
+}
+
+#[tokio::test]
+async fn a_call_past_its_deadline_is_unavailable_and_changes_nothing() {
+    let fixture = Fixture::new();
+    let (now, expires_at) = fixture.store.span();
+    let (started, holding) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let store = fixture.store.clone();
+    let holder = tokio::spawn(async move {
+        store
+            .database
+            .write(database::deadline(), move |_| {
+                started.send(()).unwrap();
+                released.recv().unwrap();
+                Ok(())
+            })
+            .await
+    });
+    tokio::task::spawn_blocking(move || holding.recv().unwrap()).await.unwrap();
+    let soon = tokio::time::Instant::now() + Duration::from_millis(20);
+    let late = fixture.store.database.write(soon, move |at| rows::insert(at, "late", now, expires_at)).await;
+    assert!(matches!(late, Err(Error::Unavailable(_))));
+    release.send(()).unwrap();
+    holder.await.unwrap().unwrap();
+    // Comes after the late write in the same queue.
+    fixture.store.ping().await.unwrap();
+    assert_eq!(fixture.store.get("late", None).await.unwrap(), None);
+}
+
+#[test]
+fn a_moment_is_shown_with_six_digits() {
+    let shown = Moment::now().to_string();
+    assert_eq!((shown.len(), &shown[19..20], &shown[26..]), (27, ".", "Z"), "{shown}");
+}

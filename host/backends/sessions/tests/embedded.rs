@@ -1,0 +1,175 @@
+//! The embedded store keeps what every store promises, and what a file has to beyond that.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, in its parts too")]
+
+mod conformance;
+
+use conformance::{read, turn};
+use corral_sessions::{Backend, Config, Error, Sessions};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+conformance::suite!(new_store);
+
+async fn new_store(expire_after: Duration) -> (Sessions, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { expire_after, ..Config::default() };
+    (Sessions::open(&config, &folder.path().join("corral.db")).unwrap(), folder)
+}
+
+fn open(folder: &TempDir) -> Result<Sessions, Error> {
+    Sessions::open(&Config::default(), &folder.path().join("corral.db"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_openings_of_one_file_lose_no_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = [open(&folder).unwrap(), open(&folder).unwrap()];
+    let id = both[0].create().await.unwrap();
+    let appends = (0..200).map(|number| {
+        let (sessions, id) = (both[number % 2].clone(), id.clone());
+        async move { sessions.append(&id, turn(number), &number.to_string()).await.unwrap() }
+    });
+    let mut numbers = appends.collect::<tokio::task::JoinSet<_>>().join_all().await;
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
+    assert_eq!(read(&both[0], &id).await, read(&both[1], &id).await);
+}
+
+#[tokio::test]
+async fn a_new_file_may_be_opened_by_many_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened: Vec<_> = std::thread::scope(|scope| {
+        let openings: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&folder))).collect();
+        openings.into_iter().map(|opening| opening.join().unwrap().unwrap()).collect()
+    });
+    let id = opened[0].create().await.unwrap();
+    for sessions in opened {
+        read(&sessions, &id).await;
+    }
+}
+
+#[tokio::test]
+async fn sessions_outlive_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(&folder).unwrap();
+    let id = first.create().await.unwrap();
+    first.append(&id, turn(1), "1").await.unwrap();
+    let before = read(&first, &id).await;
+    drop(first);
+    assert_eq!(read(&open(&folder).unwrap(), &id).await, before);
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_it_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_appends_until_it_is_killed", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writeln!(child.stdin.as_mut().unwrap(), "{}", folder.path().join("corral.db").display()).unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let id = lines.find_map(|line| Some(line.strip_prefix("session ")?.to_owned())).unwrap();
+    let mut turns = lines.by_ref().filter_map(|line| line.strip_prefix("turn ")?.parse::<u32>().ok());
+    turns.find(|turn| *turn == 300).expect("the child ended early");
+    child.kill().unwrap();
+    let acknowledged = turns.last().unwrap_or(300);
+    child.wait().unwrap();
+
+    let session = read(&open(&folder).unwrap(), &id).await;
+    assert!(session.turns >= acknowledged, "{} of {acknowledged} turns are left", session.turns);
+    let expected: Vec<_> = (1..).take(session.history.len()).map(turn).collect();
+    assert_eq!(session.history, expected);
+}
+
+#[tokio::test]
+#[ignore = "the other half of a_killed_process_loses_nothing_it_acknowledged, which starts it"]
+async fn child_that_appends_until_it_is_killed() {
+    let mut path = String::new();
+    if std::io::stdin().read_line(&mut path).unwrap() == 0 {
+        return;
+    }
+    let sessions = Sessions::open(&Config::default(), Path::new(path.trim_end())).unwrap();
+    let id = sessions.create().await.unwrap();
+    println!("\nsession {id}");
+    for number in 1.. {
+        sessions.append(&id, turn(number), &number.to_string()).await.unwrap();
+        println!("turn {number}");
+    }
+}
+
+#[test]
+fn files_and_new_folders_are_their_owners_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("new/data");
+    let _sessions = Sessions::open(&Config::default(), &data.join("corral.db")).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = fs::read_dir(&data).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_file_that_others_could_read_is_closed_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder).unwrap());
+    let file = folder.path().join("corral.db");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let _sessions = open(&folder).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder).unwrap());
+    let file = rusqlite::Connection::open(folder.path().join("corral.db")).unwrap();
+    file.execute("UPDATE schema_versions SET version = 99 WHERE part = 'sessions'", ()).unwrap();
+    let refused = open(&folder).err().expect("a refusal").to_string();
+    assert!(refused.contains("version 99") && refused.contains("store.path"), "{refused}");
+    let version = file.query_row("SELECT version FROM schema_versions", (), |row| row.get::<_, u32>(0));
+    assert_eq!(version.unwrap(), 99);
+}
+
+#[test]
+fn what_is_no_database_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("corral.db"), "not a database, but long enough to be looked at".repeat(100))
+        .unwrap();
+    let refused = open(&folder).err().expect("a refusal").to_string();
+    assert!(refused.contains("corral.db") && refused.contains("not a database"), "{refused}");
+}
+
+#[test]
+fn a_time_to_live_of_zero_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { expire_after: Duration::ZERO, ..Config::default() };
+    let refused = Sessions::open(&config, &folder.path().join("corral.db")).err().expect("a refusal");
+    assert!(refused.to_string().contains("sessions.expire_after"), "{refused}");
+}
+
+#[test]
+fn settings_are_read_with_defaults_and_unknown_ones_refused() {
+    let config: Config = serde_json::from_str("{}").unwrap();
+    assert_eq!((config.backend, config.expire_after), (Backend::Embedded, Duration::from_secs(3600)));
+    let config: Config = serde_json::from_str(r#"{"backend": "embedded", "expire_after": "90m"}"#).unwrap();
+    assert_eq!(config.expire_after, Duration::from_secs(5400));
+    assert!(serde_json::from_str::<Config>(r#"{"expires": "1h"}"#).is_err());
+}
+
+#[test]
+fn a_turn_is_exactly_user_and_ai() {
+    assert_eq!(serde_json::to_string(&turn(1)).unwrap(), r#"{"user":"question 1","ai":"answer 1"}"#);
+}

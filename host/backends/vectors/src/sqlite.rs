@@ -1,0 +1,89 @@
+//! The embedded store: passages and their embeddings in a SQLite file.
+//!
+//! Nearest means looked at every one: exact, and in a partition of a conversation's size faster than
+//! an index would be to keep.
+//!
+//! Not here: threads, connections and time-outs (`sqlite/database.rs`), the statements
+//! (`sqlite/rows.rs`), the arithmetic (`sqlite/direction.rs`, `sqlite/nearest.rs`).
+
+mod database;
+mod direction;
+mod nearest;
+mod rows;
+
+use crate::{Entry, Error, Hit, Item, Model, Passage};
+use database::{Database, Schema};
+use direction::Direction;
+use rows::Place;
+use std::path::Path;
+
+const SCHEMA: Schema = Schema { part: "vectors", migrations: &[include_str!("sqlite/schema-1.sql")] };
+
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+    collection: i64,
+}
+
+impl Store {
+    pub fn open(path: &Path, collection: &str, model: Model) -> Result<Self, Error> {
+        let (database, collection) =
+            Database::open(path, &SCHEMA, |at| rows::collection(at, collection, model))?;
+        Ok(Self { database, collection })
+    }
+
+    pub async fn upsert(&self, partition: &str, items: Vec<Item>) -> Result<(), Error> {
+        let place = self.place(partition);
+        self.database.write(database::deadline(), move |at| rows::upsert(at, &place, items)).await
+    }
+
+    pub async fn query(&self, partition: &str, embedding: &[f32], limit: u32) -> Result<Vec<Hit>, Error> {
+        let (place, deadline) = (self.place(partition), database::deadline());
+        let (question, limit) = (Direction::of(embedding), size(limit));
+        self.database.read(deadline, move |at| rows::query(at, &place, &question, limit, deadline)).await
+    }
+
+    pub async fn list(
+        &self,
+        partition: &str,
+        filter: Option<Entry>,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<Passage>, Error> {
+        let (place, deadline) = (self.place(partition), database::deadline());
+        // No id is empty, so all of them come after this.
+        let after = after.unwrap_or_default();
+        let list = self
+            .database
+            .read(deadline, move |at| rows::list(at, &place, filter.as_ref(), &after, size(limit), deadline));
+        list.await
+    }
+
+    pub async fn delete(&self, partition: &str, filter: Entry) -> Result<u32, Error> {
+        let (place, deadline) = (self.place(partition), database::deadline());
+        self.database.write(deadline, move |at| rows::delete(at, &place, &filter, deadline)).await
+    }
+
+    pub async fn delete_partition(&self, partition: &str) -> Result<u32, Error> {
+        let place = self.place(partition);
+        self.database.write(database::deadline(), move |at| rows::delete_partition(at, &place)).await
+    }
+
+    pub async fn count(&self, partition: &str) -> Result<u32, Error> {
+        let place = self.place(partition);
+        self.database.read(database::deadline(), move |at| rows::count(at, &place)).await
+    }
+
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.database.ping().await
+    }
+
+    fn place(&self, partition: &str) -> Place {
+        Place { collection: self.collection, partition: partition.to_owned() }
+    }
+}
+
+/// A limit that was bounded before; it fits.
+fn size(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,225 @@
+//! The embedded store keeps what every store promises, and what a file has to beyond that.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its parts too")]
+
+mod conformance;
+
+use conformance::{all, entry, ids, item, model, with};
+use corral_vectors::{Backend, Config, Error, Model, Vectors};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use tempfile::TempDir;
+
+conformance::suite!(new_store);
+
+async fn new_store(model: Model) -> (Vectors, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Vectors::open(&Config::default(), &folder.path().join("corral.db"), model).unwrap(), folder)
+}
+
+fn open(folder: &TempDir, model: Model) -> Result<Vectors, Error> {
+    Vectors::open(&Config::default(), &folder.path().join("corral.db"), model)
+}
+
+#[tokio::test]
+async fn an_embedding_of_zeros_is_at_one_from_everything() {
+    let (vectors, _folder) = new_store(model()).await;
+    vectors.upsert("p", vec![item("zeros", [0.0, 0.0]), item("same", [1.0, 0.0])]).await.unwrap();
+    let hits = vectors.query("p", vec![1.0, 0.0], 10).await.unwrap();
+    assert_eq!((hits[1].passage.id.as_str(), hits[1].distance), ("zeros", 1.0));
+    let hits = vectors.query("p", vec![0.0, 0.0], 10).await.unwrap();
+    assert_eq!(hits.iter().map(|hit| hit.distance).collect::<Vec<_>>(), [1.0, 1.0]);
+}
+
+#[tokio::test]
+async fn distances_are_cosine_in_384_dimensions() {
+    let model = Model { name: "noise".to_owned(), dimensions: 384 };
+    let (vectors, _folder) = new_store(model).await;
+    let mut seed = 1_u64;
+    let mut noise = || -> Vec<f32> { (0..384).map(|_| next(&mut seed)).collect() };
+    let items: Vec<_> = (0..200)
+        .map(|number| corral_vectors::Item { embedding: noise(), ..item(&number.to_string(), [0.0; 2]) })
+        .collect();
+    let question = noise();
+    vectors.upsert("p", items.clone()).await.unwrap();
+    let mut expected: Vec<_> =
+        items.iter().map(|item| (cosine_distance(&question, &item.embedding), &item.id)).collect();
+    expected.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let hits = vectors.query("p", question, 100).await.unwrap();
+    for (hit, (distance, id)) in hits.iter().zip(expected) {
+        assert_eq!(hit.passage.id, *id);
+        assert!((f64::from(hit.distance) - distance).abs() < 1e-5, "{} for {distance}", hit.distance);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sessions_and_vectors_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("corral.db");
+    let (sessions, vectors) = std::thread::scope(|scope| {
+        let sessions = scope
+            .spawn(|| corral_sessions::Sessions::open(&corral_sessions::Config::default(), &file).unwrap());
+        let vectors = scope.spawn(|| open(&folder, model()).unwrap());
+        (sessions.join().unwrap(), vectors.join().unwrap())
+    });
+    let id = sessions.create().await.unwrap();
+    let turns = async {
+        for number in 0..100 {
+            let turn = corral_sessions::Turn { user: "question".to_owned(), ai: "answer".to_owned() };
+            sessions.append(&id, turn, &number.to_string()).await.unwrap();
+        }
+    };
+    let passages = async {
+        for number in 0..100 {
+            vectors.upsert(&id, vec![item(&number.to_string(), [1.0, 0.0])]).await.unwrap();
+        }
+    };
+    tokio::join!(turns, passages);
+    assert_eq!(sessions.get(&id, None).await.unwrap().unwrap().turns, 100);
+    assert_eq!(vectors.count(&id).await.unwrap(), 100);
+    assert!(sessions.delete(&id).await.unwrap());
+    assert_eq!(vectors.delete_partition(&id).await.unwrap(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_openings_of_one_file_lose_no_passage() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = [open(&folder, model()).unwrap(), open(&folder, model()).unwrap()];
+    let upserts = (0..100).map(|number| {
+        let vectors = both[number % 2].clone();
+        async move { vectors.upsert("p", vec![item(&number.to_string(), [1.0, 0.0])]).await.unwrap() }
+    });
+    upserts.collect::<tokio::task::JoinSet<_>>().join_all().await;
+    assert_eq!(both[0].count("p").await.unwrap(), 100);
+    assert_eq!(all(&both[0], "p").await, all(&both[1], "p").await);
+}
+
+#[tokio::test]
+async fn what_is_committed_is_there_without_a_closed_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let vectors = open(&folder, model()).unwrap();
+    vectors.upsert("p", vec![with(item("x", [1.0, 0.0]), &[("key", "value")])]).await.unwrap();
+    // The state that a killed process leaves: the main file, and a log that nobody worked in.
+    let left = tempfile::tempdir().unwrap();
+    for file in ["corral.db", "corral.db-wal"] {
+        fs::copy(folder.path().join(file), left.path().join(file)).unwrap();
+    }
+    let reopened = open(&left, model()).unwrap();
+    assert_eq!(all(&reopened, "p").await, all(&vectors, "p").await);
+    assert_eq!(
+        reopened.query("p", vec![1.0, 0.0], 1).await.unwrap()[0].passage.metadata,
+        [entry("key", "value")]
+    );
+}
+
+#[tokio::test]
+async fn another_model_is_refused_with_what_to_do() {
+    let (vectors, folder) = new_store(model()).await;
+    vectors.upsert("p", vec![item("x", [1.0, 0.0])]).await.unwrap();
+    for other in [Model { dimensions: 3, ..model() }, Model { name: "sextant".to_owned(), ..model() }] {
+        let refused = open(&folder, other.clone()).err().expect("a refusal");
+        let advice = refused.to_string();
+        assert!(
+            advice.contains("vectors.collection") && advice.contains("compass (2 dimensions)"),
+            "{advice}"
+        );
+        let Error::OtherModel { stored, given } = refused else { panic!("{refused:?}") };
+        assert_eq!((stored, given), (model(), other));
+    }
+    assert_eq!(ids(&all(&open(&folder, model()).unwrap(), "p").await), ["x"]);
+}
+
+#[tokio::test]
+async fn collections_do_not_see_each_other() {
+    let (vectors, folder) = new_store(model()).await;
+    vectors.upsert("p", vec![item("x", [1.0, 0.0])]).await.unwrap();
+    let config = Config { collection: "other-documents".to_owned(), ..Config::default() };
+    let sextant = Model { name: "sextant".to_owned(), dimensions: 3 };
+    let other = Vectors::open(&config, &folder.path().join("corral.db"), sextant).unwrap();
+    assert_eq!(all(&other, "p").await, []);
+    assert_eq!(other.delete_partition("p").await.unwrap(), 0);
+    assert_eq!(vectors.count("p").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn nothing_of_a_deleted_passage_stays_in_the_tables() {
+    let (vectors, folder) = new_store(model()).await;
+    let documents = ["a", "b"].map(|id| with(item(id, [1.0, 0.0]), &[("document", id)]));
+    vectors.upsert("p", documents.to_vec()).await.unwrap();
+    vectors.delete("p", entry("document", "a")).await.unwrap();
+    vectors.delete_partition("p").await.unwrap();
+    let file = rusqlite::Connection::open(folder.path().join("corral.db")).unwrap();
+    for table in ["vector_passages", "vector_embeddings"] {
+        let rows = file.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get::<_, u32>(0));
+        assert_eq!(rows.unwrap(), 0, "{table}");
+    }
+}
+
+#[test]
+fn files_and_new_folders_are_their_owners_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("new/data");
+    let _vectors = Vectors::open(&Config::default(), &data.join("corral.db"), model()).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in fs::read_dir(&data).unwrap() {
+        let file = file.unwrap().path();
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder, model()).unwrap());
+    let file = rusqlite::Connection::open(folder.path().join("corral.db")).unwrap();
+    file.execute("UPDATE schema_versions SET version = 99 WHERE part = 'vectors'", ()).unwrap();
+    let refused = open(&folder, model()).err().expect("a refusal").to_string();
+    assert!(refused.contains("version 99") && refused.contains("store.path"), "{refused}");
+}
+
+#[test]
+fn a_collection_has_a_name_that_chroma_takes_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["", "ab", "-abc", "abc_", "a b c", "größe", &"x".repeat(513)] {
+        let config = Config { collection: name.to_owned(), ..Config::default() };
+        let refused = Vectors::open(&config, &folder.path().join("corral.db"), model()).err();
+        assert!(matches!(refused, Some(Error::InvalidArgument(_))), "{name:?}");
+    }
+}
+
+#[test]
+fn settings_are_read_with_defaults_and_unknown_ones_refused() {
+    let config: Config = serde_json::from_str("{}").unwrap();
+    assert_eq!((config.backend, config.collection.as_str()), (Backend::Embedded, "chat_documents"));
+    assert!(serde_json::from_str::<Config>(r#"{"colection": "x"}"#).is_err());
+}
+
+/// Back ends do not know each other, so what they do alike with a file is the same text twice.
+#[test]
+fn both_embedded_stores_have_the_same_database_module() {
+    macro_rules! same {
+        ($($file:literal),+) => {
+            $(assert!(
+                include_str!(concat!("../src/sqlite/", $file))
+                    == include_str!(concat!("../../sessions/src/sqlite/", $file)),
+                "{} differs between corral-sessions and corral-vectors: copy the change over", $file
+            );)+
+        };
+    }
+    same!("database.rs", "database/file.rs");
+}
+
+fn cosine_distance(one: &[f32], other: &[f32]) -> f64 {
+    let dot = |one: &[f32], other: &[f32]| -> f64 {
+        one.iter().zip(other).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
+    };
+    1.0 - dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
+}
+
+/// Numbers of no meaning, the same in every run.
+fn next(seed: &mut u64) -> f32 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    (*seed >> 40) as f32 / (1 << 23) as f32 - 1.0
+}
