@@ -1,8 +1,70 @@
-//! HTTP in, HTTP out.
-#![expect(missing_docs, reason = "wit-bindgen does not carry the contract's documentation over")]
+//! HTTP in, HTTP out: routes, validation, documents and event streams, on top of some chat logic.
+//!
+//! This file is glue: bindings, and which module answers which route. The modules `request` and
+//! `response` touch HTTP, `session`, `chat` and `documents` call the host; the others are plain.
+//! Not here: prompts and retrieval (the chat component), limits on connections and time (the host).
 
-wit_bindgen::generate!({
-    path: ["../../wit/deps/io", "../../wit/deps/clocks", "../../wit/deps/random", "../../wit/deps/filesystem", "../../wit/deps/sockets", "../../wit/deps/cli", "../../wit/deps/http", "../../wit/host", "../../wit/chat"],
-    world: "corral:chat/gateway",
-    generate_all,
-});
+mod bindings;
+mod chat;
+mod documents;
+mod failure;
+mod json;
+mod openapi;
+mod query;
+mod reply;
+mod request;
+mod response;
+mod route;
+mod session;
+mod sse;
+#[cfg(test)]
+mod tests;
+mod uuid;
+mod validate;
+
+use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::{corral, wasi};
+use failure::Failure;
+use reply::Reply;
+use request::Request;
+use route::Endpoint;
+use wasi::http::types::{IncomingRequest, ResponseOutparam};
+
+/// What the host calls with each request.
+pub struct Gateway;
+
+impl Guest for Gateway {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        match serve(Request::new(request)) {
+            Ok(Answer::Whole(reply)) => response::send(out, reply),
+            Ok(Answer::Stream(stream)) => stream.send(out),
+            Err(failure) => response::send(out, Reply::from(failure)),
+        }
+    }
+}
+
+enum Answer {
+    Whole(Reply),
+    Stream(chat::Stream),
+}
+
+fn serve(request: Request) -> Result<Answer, Failure> {
+    let endpoint = route::find(&request.method, &request.path)?;
+    let reply = match endpoint {
+        Endpoint::OpenApi => openapi::reply(),
+        Endpoint::OpenApiHead => openapi::head(),
+        Endpoint::CreateSession => session::create()?,
+        Endpoint::ReadSession(id) => session::read(&id)?,
+        Endpoint::DeleteSession(id) => session::delete(&id)?,
+        Endpoint::AnswerText => chat::answer(chat::Request::read(&request.input()?)?)?,
+        Endpoint::AnswerStream => {
+            return chat::Stream::open(chat::Request::read(&request.input()?)?).map(Answer::Stream);
+        }
+        Endpoint::StoreDocuments => documents::store(documents::Request::read(&request.input()?)?)?,
+        Endpoint::ListDocuments => documents::list(&query::session_id(request.query())?)?,
+        Endpoint::DeleteDocuments => documents::delete_all(&query::session_id(request.query())?)?,
+        Endpoint::ReadDocument(id) => documents::read(&query::session_id(request.query())?, &id)?,
+        Endpoint::DeleteDocument(id) => documents::delete(&query::session_id(request.query())?, &id)?,
+    };
+    Ok(Answer::Whole(reply))
+}

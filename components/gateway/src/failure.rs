@@ -1,0 +1,95 @@
+//! Why a request is not answered as asked, named by what the client can do about it.
+//!
+//! Not here: status and words (`reply.rs`).
+
+use crate::corral::chat::turns;
+use crate::corral::host::{embedding, inference, sessions, vectors};
+use crate::validate::Problem;
+
+#[derive(Debug)]
+pub enum Failure {
+    /// No such path.
+    NotFound,
+    MethodNotAllowed {
+        allow: String,
+    },
+    SessionNotFound,
+    DocumentNotFound,
+    /// The body breaks off, is no text, or is nested too deep.
+    Unreadable,
+    /// More than so many bytes.
+    TooLarge {
+        limit: u64,
+    },
+    Invalid(Vec<Problem>),
+    /// The message does not fit the model, in tokens.
+    ContextOverflow {
+        need: u32,
+        have: u32,
+    },
+    Overloaded {
+        retry_after_ms: u32,
+    },
+    Deadline,
+    Unavailable,
+}
+
+impl From<sessions::Error> for Failure {
+    fn from(error: sessions::Error) -> Self {
+        match error {
+            // The only argument that we pass is an id, and no session has a malformed one.
+            sessions::Error::NotFound | sessions::Error::InvalidArgument(_) => Self::SessionNotFound,
+            sessions::Error::TooLarge(limit) => Self::TooLarge { limit },
+            sessions::Error::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<vectors::Error> for Failure {
+    fn from(error: vectors::Error) -> Self {
+        match error {
+            vectors::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            vectors::Error::DimensionMismatch(_) | vectors::Error::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<embedding::Error> for Failure {
+    fn from(error: embedding::Error) -> Self {
+        match error {
+            embedding::Error::Overloaded(retry_after_ms) => Self::Overloaded { retry_after_ms },
+            embedding::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            embedding::Error::Deadline => Self::Deadline,
+            embedding::Error::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<inference::Error> for Failure {
+    fn from(error: inference::Error) -> Self {
+        match error {
+            inference::Error::ContextOverflow(inference::Overflow { need, have }) => {
+                Self::ContextOverflow { need, have }
+            }
+            inference::Error::Overloaded(retry_after_ms) => Self::Overloaded { retry_after_ms },
+            inference::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            inference::Error::Deadline => Self::Deadline,
+            inference::Error::NoSuchModel | inference::Error::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<turns::Error> for Failure {
+    fn from(error: turns::Error) -> Self {
+        match error {
+            turns::Error::SessionNotFound => Self::SessionNotFound,
+            turns::Error::ContextOverflow(turns::Overflow { need, have }) => {
+                Self::ContextOverflow { need, have }
+            }
+            turns::Error::Overloaded(retry_after_ms) => Self::Overloaded { retry_after_ms },
+            turns::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            turns::Error::Deadline => Self::Deadline,
+            turns::Error::Unavailable => Self::Unavailable,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Whole replies. The only place that chooses a status, and what a client reads about a failure.
+//!
+//! Not here: sending (`response.rs`), event streams (`sse.rs`).
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::validate::Problem;
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What stands under `detail` in the body of a refusal.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Detail {
+    Text(String),
+    Problems(Vec<Problem>),
+}
+
+#[derive(Serialize)]
+struct Refusal {
+    detail: Detail,
+}
+
+impl Reply {
+    /// 200 with a JSON body.
+    pub fn ok(body: &impl Serialize) -> Self {
+        Self::json(200, body)
+    }
+
+    /// 200 with a JSON document that is written already.
+    pub fn document(body: &[u8]) -> Self {
+        Self { status: 200, headers: vec![("content-type", JSON.to_owned())], body: body.to_vec() }
+    }
+
+    /// 204.
+    pub fn no_content() -> Self {
+        Self { status: 204, headers: Vec::new(), body: Vec::new() }
+    }
+
+    fn json(status: u16, body: &impl Serialize) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => Self { status, headers: vec![("content-type", JSON.to_owned())], body },
+            // Our own types have string keys and finite numbers or none: this does not happen.
+            Err(_) => Self { status: 500, headers: Vec::new(), body: Vec::new() },
+        }
+    }
+}
+
+const JSON: &str = "application/json";
+
+impl From<Failure> for Reply {
+    fn from(failure: Failure) -> Self {
+        let status = match failure {
+            Failure::Unreadable | Failure::ContextOverflow { .. } => 400,
+            Failure::NotFound | Failure::SessionNotFound | Failure::DocumentNotFound => 404,
+            Failure::MethodNotAllowed { .. } => 405,
+            Failure::TooLarge { .. } => 413,
+            Failure::Invalid(_) => 422,
+            Failure::Overloaded { .. } | Failure::Unavailable => 503,
+            Failure::Deadline => 504,
+        };
+        let header = match &failure {
+            Failure::MethodNotAllowed { allow } => Some(("allow", allow.clone())),
+            Failure::Overloaded { retry_after_ms } => {
+                Some(("retry-after", seconds(*retry_after_ms).to_string()))
+            }
+            _ => None,
+        };
+        let mut reply = Self::json(status, &Refusal { detail: Detail::from(failure) });
+        reply.headers.extend(header);
+        reply
+    }
+}
+
+impl From<Failure> for Detail {
+    fn from(failure: Failure) -> Self {
+        Self::Text(match failure {
+            Failure::NotFound => "Not Found".to_owned(),
+            Failure::MethodNotAllowed { .. } => "Method Not Allowed".to_owned(),
+            Failure::SessionNotFound => "Session not found".to_owned(),
+            Failure::DocumentNotFound => "Document not found".to_owned(),
+            Failure::Unreadable => "There was an error parsing the body".to_owned(),
+            Failure::TooLarge { limit } => format!("Too large: the limit is {limit} bytes"),
+            Failure::ContextOverflow { need, have } => {
+                format!("The message is too long for the model: need {need} tokens, have {have}")
+            }
+            Failure::Overloaded { retry_after_ms } => {
+                format!("The service is busy. Try again in {} s.", seconds(retry_after_ms))
+            }
+            Failure::Deadline => "The answer took too long.".to_owned(),
+            Failure::Unavailable => "The service is not available right now. Try again later.".to_owned(),
+            Failure::Invalid(problems) => return Self::Problems(problems),
+        })
+    }
+}
+
+/// Rounded up, at least one.
+fn seconds(milliseconds: u32) -> u32 {
+    milliseconds.div_ceil(1000).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corral::chat::turns;
+
+    #[test]
+    fn every_failure_has_its_status_and_words() {
+        let rows = [
+            (Failure::NotFound, 404, r#"{"detail":"Not Found"}"#),
+            (Failure::SessionNotFound, 404, r#"{"detail":"Session not found"}"#),
+            (Failure::DocumentNotFound, 404, r#"{"detail":"Document not found"}"#),
+            (Failure::Unreadable, 400, r#"{"detail":"There was an error parsing the body"}"#),
+            (Failure::TooLarge { limit: 9 }, 413, r#"{"detail":"Too large: the limit is 9 bytes"}"#),
+            (
+                Failure::ContextOverflow { need: 3000, have: 2048 },
+                400,
+                r#"{"detail":"The message is too long for the model: need 3000 tokens, have 2048"}"#,
+            ),
+            (Failure::Deadline, 504, r#"{"detail":"The answer took too long."}"#),
+            (
+                Failure::Unavailable,
+                503,
+                r#"{"detail":"The service is not available right now. Try again later."}"#,
+            ),
+        ];
+        for (failure, status, body) in rows {
+            let reply = Reply::from(failure);
+            assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (status, body));
+            assert_eq!(reply.headers, [("content-type", JSON.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn a_busy_service_says_when_to_return_in_whole_seconds() {
+        for (milliseconds, header) in [(0, "1"), (1000, "1"), (1001, "2")] {
+            let reply = Reply::from(Failure::from(turns::Error::Overloaded(milliseconds)));
+            assert_eq!(reply.status, 503);
+            assert!(reply.headers.contains(&("retry-after", header.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        let reply = Reply::from(Failure::MethodNotAllowed { allow: "GET".to_owned() });
+        assert_eq!(reply.status, 405);
+        assert!(reply.headers.contains(&("allow", "GET".to_owned())));
+    }
+
+    #[test]
+    fn what_the_chat_logic_refuses_reads_like_a_validation_error() {
+        let reply = Reply::from(Failure::from(turns::Error::InvalidArgument("stop is too long".to_owned())));
+        assert_eq!(reply.status, 422);
+        let expected = r#"{"detail":[{"type":"value_error","loc":["body"],"msg":"Value error, stop is too long","input":null,"ctx":{"error":{}}}]}"#;
+        assert_eq!(String::from_utf8(reply.body).unwrap(), expected);
+    }
+}

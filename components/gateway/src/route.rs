@@ -1,0 +1,103 @@
+//! Which path and method mean what.
+//!
+//! Not here: what a request carries besides (`request.rs`), and what is answered.
+
+use crate::failure::Failure;
+use crate::query::percent_decode;
+
+/// What a client asks for, with the id that its path names.
+#[derive(Debug, PartialEq)]
+pub enum Endpoint {
+    OpenApi,
+    OpenApiHead,
+    CreateSession,
+    ReadSession(String),
+    DeleteSession(String),
+    AnswerText,
+    AnswerStream,
+    StoreDocuments,
+    ListDocuments,
+    DeleteDocuments,
+    ReadDocument(String),
+    DeleteDocument(String),
+}
+
+/// A path, whose last segment may be a `{parameter}`, with its methods in the order of `Allow`.
+pub struct Route {
+    pub path: &'static str,
+    pub methods: &'static [Method],
+}
+
+/// A method, and the endpoint that it makes of what stands for the parameter.
+pub type Method = (&'static str, fn(String) -> Endpoint);
+
+pub const ROUTES: &[Route] = &[
+    Route {
+        path: "/openapi.json",
+        methods: &[("GET", |_| Endpoint::OpenApi), ("HEAD", |_| Endpoint::OpenApiHead)],
+    },
+    Route { path: "/api/v1/chat/session", methods: &[("POST", |_| Endpoint::CreateSession)] },
+    Route {
+        path: "/api/v1/chat/session/{session_id}",
+        methods: &[("GET", Endpoint::ReadSession), ("DELETE", Endpoint::DeleteSession)],
+    },
+    Route { path: "/api/v1/chat/chat/text", methods: &[("POST", |_| Endpoint::AnswerText)] },
+    Route { path: "/api/v1/chat/chat/stream", methods: &[("POST", |_| Endpoint::AnswerStream)] },
+    Route {
+        path: "/api/v1/chat/documents",
+        methods: &[
+            ("GET", |_| Endpoint::ListDocuments),
+            ("POST", |_| Endpoint::StoreDocuments),
+            ("DELETE", |_| Endpoint::DeleteDocuments),
+        ],
+    },
+    Route {
+        path: "/api/v1/chat/documents/{document_id}",
+        methods: &[("GET", Endpoint::ReadDocument), ("DELETE", Endpoint::DeleteDocument)],
+    },
+];
+
+/// The endpoint of a request. `path` is as the client sent it, without the query.
+pub fn find(method: &str, path: &str) -> Result<Endpoint, Failure> {
+    // Decoded first, as the clients' former server did: an encoded slash separates segments.
+    let path = percent_decode(path.as_bytes());
+    let (route, parameter) = ROUTES
+        .iter()
+        .find_map(|route| Some((route, parameter(route.path, &path)?)))
+        .ok_or(Failure::NotFound)?;
+    let (_, endpoint) = route.methods.iter().find(|(name, _)| *name == method).ok_or_else(|| {
+        let allow: Vec<_> = route.methods.iter().map(|(name, _)| *name).collect();
+        Failure::MethodNotAllowed { allow: allow.join(", ") }
+    })?;
+    Ok(endpoint(parameter.to_owned()))
+}
+
+/// What stands in `path` for the pattern's parameter (nothing if it has none), if it matches.
+fn parameter<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
+    let Some((prefix, _)) = pattern.split_once('{') else {
+        return (pattern == path).then_some("");
+    };
+    path.strip_prefix(prefix).filter(|rest| !rest.is_empty() && !rest.contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_parameter_is_one_decoded_segment() {
+        assert_eq!(
+            find("GET", "/api/v1/chat/session/a%20b").unwrap(),
+            Endpoint::ReadSession("a b".to_owned())
+        );
+        for path in ["/api/v1/chat/session/", "/api/v1/chat/session/a/b", "/api/v1/chat/session/a%2Fb"] {
+            assert!(matches!(find("GET", path), Err(Failure::NotFound)), "{path}");
+        }
+    }
+
+    #[test]
+    fn another_method_is_told_all_that_are_allowed() {
+        let failure = find("PUT", "/api/v1/chat/documents").unwrap_err();
+        assert!(matches!(failure, Failure::MethodNotAllowed { allow } if allow == "GET, POST, DELETE"));
+    }
+}
