@@ -1,0 +1,43 @@
+# Two commands: `make run` and `make test`. Each target is a few lines that work typed by hand; what needs more than
+# that is a script in scripts/.
+
+# Where rustup has the pinned Rust under another name only, that one (scripts/toolchain.sh says why).
+TOOLCHAIN := $(shell scripts/toolchain.sh)
+ifneq ($(TOOLCHAIN),)
+export RUSTUP_TOOLCHAIN := $(TOOLCHAIN)
+endif
+
+COMPONENTS := --profile component --target wasm32-wasip2 -p corral-gateway -p corral-chat
+
+.PHONY: help setup components build run test check bench clean
+.DEFAULT_GOAL := help
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+run: build ## sets up what is missing, builds, and serves as runtime.toml says
+	target/release/corral serve --config runtime.toml
+
+test: build check ## every test: format, lints, units, components, and the real binary with the small models
+	cargo test --release --workspace
+
+check: setup ## format and lints, warnings being errors
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo clippy $(COMPONENTS) -- -D warnings
+
+bench: build ## what the host costs: instances, host calls, embedding, a whole turn
+	cargo bench --workspace
+
+# The whole workspace is named, as the tests name it, so that each dependency has one set of features and is compiled once.
+build: components ## the host, target/release/corral
+	cargo build --release --workspace --bins
+
+components: setup ## the Wasm components, target/wasm32-wasip2/component/*.wasm
+	cargo build $(COMPONENTS)
+
+setup: ## Rust, packages, the Wasm target, the default models: what is missing of them
+	scripts/setup.sh
+
+clean: ## what was built; the models and the data in .corral stay
+	cargo clean
