@@ -39,16 +39,13 @@ pub fn read(id: &str) -> Result<Reply, Failure> {
     Ok(Reply::ok(&Document::from(session)))
 }
 
-/// Deletes the session with its documents and cached state; those also where the session is gone
-/// already, so that a second try mends a first one that failed half-way.
+/// Deletes the session with its documents and cached state.
+///
+/// The session goes last: where a step fails it is still there, and a second try mends the first.
 pub fn delete(id: &str) -> Result<Reply, Failure> {
-    let deleted = sessions::delete(id);
-    let documents = vectors::delete_partition(id);
-    let cached = inference::forget(id);
-    let existed = deleted?;
-    documents?;
-    cached?;
-    if existed { Ok(Reply::no_content()) } else { Err(Failure::SessionNotFound) }
+    vectors::delete_partition(id)?;
+    inference::forget(id)?;
+    if sessions::delete(id)? { Ok(Reply::no_content()) } else { Err(Failure::SessionNotFound) }
 }
 
 /// Fails unless the session exists; its time to live starts anew.

@@ -174,11 +174,20 @@ impl Sessions {
         }
     }
 
-    /// Deletes what has expired and gives the ids, so that the caller forgets what else it holds
-    /// for them.
-    pub async fn expire(&self) -> Result<Vec<String>, Error> {
+    /// The ids of sessions past their time, the oldest first, at most 256. Changes nothing.
+    ///
+    /// They are told of again until [`purge`](Self::purge) was called for each. In between the caller
+    /// deletes what else is held for them; if it dies there, the next call tells of the rest.
+    pub async fn expired(&self) -> Result<Vec<String>, Error> {
         match &self.store {
-            Store::Embedded(store) => store.expire().await,
+            Store::Embedded(store) => store.expired().await,
+        }
+    }
+
+    /// Removes a session that has expired. One that lives stays, and an unknown one is no error.
+    pub async fn purge(&self, id: &str) -> Result<(), Error> {
+        match &self.store {
+            Store::Embedded(store) => store.purge(id).await,
         }
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub const SESSION_BYTES: u32 = 16 << 20;
 /// How many metadata entries a session may have.
 pub const ENTRIES: usize = 64;
+/// How many expired sessions are told of at once.
+pub const EXPIRED: u32 = 256;
 
 const TURN_ID_BYTES: usize = 128;
 const KEY_BYTES: usize = 128;

@@ -1,22 +1,18 @@
 //! The embedded store: sessions in a SQLite file.
 //!
-//! Not here: threads, connections and time-outs (`sqlite/database.rs`), the statements
-//! (`sqlite/rows.rs`).
+//! Not here: threads, connections and time-outs (`corral-store`), the statements (`sqlite/rows.rs`).
 
-mod database;
 mod moment;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-use crate::{Error, Session, Turn};
-use database::{Database, Schema};
+use crate::{Error, Session, Turn, limits};
+use corral_store::{Database, Schema, deadline};
 use moment::Moment;
 use std::{path::Path, sync::Arc, time::Duration};
 
 const SCHEMA: Schema = Schema { part: "sessions", migrations: &[include_str!("sqlite/schema-1.sql")] };
-/// How many expired sessions one transaction deletes, so that the sweep holds up no append.
-const SWEEP: u32 = 256;
 
 #[derive(Clone)]
 pub struct Store {
@@ -28,7 +24,7 @@ pub struct Store {
 
 impl Store {
     pub fn open(path: &Path, expire_after: Duration) -> Result<Self, Error> {
-        let (database, ()) = Database::open(path, &SCHEMA, |_| Ok(()))?;
+        let (database, ()) = Database::open(path, &SCHEMA, |_| Ok::<_, Error>(()))?;
         Ok(Self { database, expire_after, clock: Arc::new(Moment::now) })
     }
 
@@ -36,17 +32,15 @@ impl Store {
         let id = uuid::Uuid::new_v4().to_string();
         let (now, expires_at) = self.span();
         let stored = id.clone();
-        self.database
-            .write(database::deadline(), move |at| rows::insert(at, &stored, now, expires_at))
-            .await?;
+        self.database.write(deadline(), move |at| rows::insert(at, &stored, now, expires_at)).await?;
         Ok(id)
     }
 
     pub async fn get(&self, id: &str, last: Option<u32>) -> Result<Option<Session>, Error> {
-        let deadline = database::deadline();
+        let deadline = deadline();
         let (now, expires_at) = self.span();
         let wanted = id.to_owned();
-        let found = self.database.read(deadline, move |at| {
+        let found = self.database.read(deadline, move |at| -> Result<_, Error> {
             let Some(head) = rows::head(at, &wanted, now)? else { return Ok(None) };
             Ok(Some((rows::session(at, wanted, &head, last)?, head.expires_at)))
         });
@@ -65,7 +59,7 @@ impl Store {
     pub async fn append(&self, id: &str, turn: Turn, turn_id: &str) -> Result<u32, Error> {
         let (now, expires_at) = self.span();
         let (id, turn_id) = (id.to_owned(), turn_id.to_owned());
-        let append = self.database.write(database::deadline(), move |at| {
+        let append = self.database.write(deadline(), move |at| {
             let head = rows::head(at, &id, now)?.ok_or(Error::NotFound)?;
             rows::slide(at, &id, now, expires_at)?;
             match rows::number_of(at, &head, &turn_id)? {
@@ -79,7 +73,7 @@ impl Store {
     pub async fn set_metadata(&self, id: &str, key: &str, value: &str) -> Result<(), Error> {
         let (now, expires_at) = self.span();
         let (id, key, value) = (id.to_owned(), key.to_owned(), value.to_owned());
-        let set = self.database.write(database::deadline(), move |at| {
+        let set = self.database.write(deadline(), move |at| {
             let head = rows::head(at, &id, now)?.ok_or(Error::NotFound)?;
             rows::slide(at, &id, now, expires_at)?;
             rows::set_metadata(at, &head, &key, &value, now)
@@ -90,30 +84,22 @@ impl Store {
     pub async fn delete(&self, id: &str) -> Result<bool, Error> {
         let (now, _) = self.span();
         let id = id.to_owned();
-        self.database.write(database::deadline(), move |at| rows::delete(at, &id, now)).await
+        self.database.write(deadline(), move |at| rows::delete(at, &id, now)).await
     }
 
     pub async fn ping(&self) -> Result<(), Error> {
-        self.database.ping().await
+        Ok(self.database.ping().await?)
     }
 
-    pub async fn expire(&self) -> Result<Vec<String>, Error> {
+    pub async fn expired(&self) -> Result<Vec<String>, Error> {
         let (now, _) = self.span();
-        let mut expired = Vec::new();
-        loop {
-            let sweep =
-                self.database.write(database::deadline(), move |at| rows::delete_expired(at, now, SWEEP));
-            match sweep.await {
-                Ok(ids) if ids.is_empty() => return Ok(expired),
-                Ok(ids) => expired.extend(ids),
-                // The ids of what is already deleted must reach the caller; the rest has its next turn.
-                Err(error) if !expired.is_empty() => {
-                    tracing::warn!(%error, "the sweep of expired sessions ended early");
-                    return Ok(expired);
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        self.database.read(deadline(), move |at| rows::expired(at, now, limits::EXPIRED)).await
+    }
+
+    pub async fn purge(&self, id: &str) -> Result<(), Error> {
+        let (now, _) = self.span();
+        let id = id.to_owned();
+        self.database.write(deadline(), move |at| rows::purge(at, &id, now)).await
     }
 
     /// This moment, and the one in which a session expires that is used now.
@@ -128,5 +114,17 @@ impl Store {
     /// Also if the settings have made the time to live shorter by as much.
     fn is_due(&self, stored: Moment, expires_at: Moment) -> bool {
         expires_at.since(stored).max(stored.since(expires_at)) > self.expire_after / 100
+    }
+}
+
+impl From<corral_store::Error> for Error {
+    fn from(error: corral_store::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        corral_store::Error::from(error).into()
     }
 }

@@ -7,9 +7,7 @@ mod conformance;
 use conformance::{read, turn};
 use corral_sessions::{Backend, Config, Error, Sessions};
 use std::{
-    fs,
     io::{BufRead, BufReader, Write},
-    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -105,51 +103,6 @@ async fn child_that_appends_until_it_is_killed() {
         sessions.append(&id, turn(number), &number.to_string()).await.unwrap();
         println!("turn {number}");
     }
-}
-
-#[test]
-fn files_and_new_folders_are_their_owners_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("new/data");
-    let _sessions = Sessions::open(&Config::default(), &data.join("corral.db")).unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&data), 0o700);
-    let files: Vec<_> = fs::read_dir(&data).unwrap().map(|file| file.unwrap().path()).collect();
-    assert_eq!(files.len(), 3, "{files:?}");
-    for file in files {
-        assert_eq!(mode(&file), 0o600, "{}", file.display());
-    }
-}
-
-#[test]
-fn a_file_that_others_could_read_is_closed_to_them() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(open(&folder).unwrap());
-    let file = folder.path().join("corral.db");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    let _sessions = open(&folder).unwrap();
-    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-}
-
-#[test]
-fn a_file_of_a_newer_version_is_refused_and_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(open(&folder).unwrap());
-    let file = rusqlite::Connection::open(folder.path().join("corral.db")).unwrap();
-    file.execute("UPDATE schema_versions SET version = 99 WHERE part = 'sessions'", ()).unwrap();
-    let refused = open(&folder).err().expect("a refusal").to_string();
-    assert!(refused.contains("version 99") && refused.contains("store.path"), "{refused}");
-    let version = file.query_row("SELECT version FROM schema_versions", (), |row| row.get::<_, u32>(0));
-    assert_eq!(version.unwrap(), 99);
-}
-
-#[test]
-fn what_is_no_database_is_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("corral.db"), "not a database, but long enough to be looked at".repeat(100))
-        .unwrap();
-    let refused = open(&folder).err().expect("a refusal").to_string();
-    assert!(refused.contains("corral.db") && refused.contains("not a database"), "{refused}");
 }
 
 #[test]

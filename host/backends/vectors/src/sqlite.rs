@@ -3,16 +3,15 @@
 //! Nearest means looked at every one: exact, and in a partition of a conversation's size faster than
 //! an index would be to keep.
 //!
-//! Not here: threads, connections and time-outs (`sqlite/database.rs`), the statements
-//! (`sqlite/rows.rs`), the arithmetic (`sqlite/direction.rs`, `sqlite/nearest.rs`).
+//! Not here: threads, connections and time-outs (`corral-store`), the statements (`sqlite/rows.rs`),
+//! the arithmetic (`sqlite/direction.rs`, `sqlite/nearest.rs`).
 
-mod database;
 mod direction;
 mod nearest;
 mod rows;
 
 use crate::{Entry, Error, Hit, Item, Model, Passage};
-use database::{Database, Schema};
+use corral_store::{Database, Schema, deadline};
 use direction::Direction;
 use rows::Place;
 use std::path::Path;
@@ -34,11 +33,11 @@ impl Store {
 
     pub async fn upsert(&self, partition: &str, items: Vec<Item>) -> Result<(), Error> {
         let place = self.place(partition);
-        self.database.write(database::deadline(), move |at| rows::upsert(at, &place, items)).await
+        self.database.write(deadline(), move |at| rows::upsert(at, &place, items)).await
     }
 
     pub async fn query(&self, partition: &str, embedding: &[f32], limit: u32) -> Result<Vec<Hit>, Error> {
-        let (place, deadline) = (self.place(partition), database::deadline());
+        let (place, deadline) = (self.place(partition), deadline());
         let (question, limit) = (Direction::of(embedding), size(limit));
         self.database.read(deadline, move |at| rows::query(at, &place, &question, limit, deadline)).await
     }
@@ -50,7 +49,7 @@ impl Store {
         after: Option<String>,
         limit: u32,
     ) -> Result<Vec<Passage>, Error> {
-        let (place, deadline) = (self.place(partition), database::deadline());
+        let (place, deadline) = (self.place(partition), deadline());
         // No id is empty, so all of them come after this.
         let after = after.unwrap_or_default();
         let list = self
@@ -60,22 +59,22 @@ impl Store {
     }
 
     pub async fn delete(&self, partition: &str, filter: Entry) -> Result<u32, Error> {
-        let (place, deadline) = (self.place(partition), database::deadline());
+        let (place, deadline) = (self.place(partition), deadline());
         self.database.write(deadline, move |at| rows::delete(at, &place, &filter, deadline)).await
     }
 
     pub async fn delete_partition(&self, partition: &str) -> Result<u32, Error> {
         let place = self.place(partition);
-        self.database.write(database::deadline(), move |at| rows::delete_partition(at, &place)).await
+        self.database.write(deadline(), move |at| rows::delete_partition(at, &place)).await
     }
 
     pub async fn count(&self, partition: &str) -> Result<u32, Error> {
         let place = self.place(partition);
-        self.database.read(database::deadline(), move |at| rows::count(at, &place)).await
+        self.database.read(deadline(), move |at| rows::count(at, &place)).await
     }
 
     pub async fn ping(&self) -> Result<(), Error> {
-        self.database.ping().await
+        Ok(self.database.ping().await?)
     }
 
     fn place(&self, partition: &str) -> Place {
@@ -86,4 +85,16 @@ impl Store {
 /// A limit that was bounded before; it fits.
 fn size(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+impl From<corral_store::Error> for Error {
+    fn from(error: corral_store::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        corral_store::Error::from(error).into()
+    }
 }

@@ -6,7 +6,7 @@ mod conformance;
 
 use conformance::{all, entry, ids, item, model, with};
 use corral_vectors::{Backend, Config, Error, Model, Vectors};
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::fs;
 use tempfile::TempDir;
 
 conformance::suite!(new_store);
@@ -155,29 +155,6 @@ async fn nothing_of_a_deleted_passage_stays_in_the_tables() {
 }
 
 #[test]
-fn files_and_new_folders_are_their_owners_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("new/data");
-    let _vectors = Vectors::open(&Config::default(), &data.join("corral.db"), model()).unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&data), 0o700);
-    for file in fs::read_dir(&data).unwrap() {
-        let file = file.unwrap().path();
-        assert_eq!(mode(&file), 0o600, "{}", file.display());
-    }
-}
-
-#[test]
-fn a_file_of_a_newer_version_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(open(&folder, model()).unwrap());
-    let file = rusqlite::Connection::open(folder.path().join("corral.db")).unwrap();
-    file.execute("UPDATE schema_versions SET version = 99 WHERE part = 'vectors'", ()).unwrap();
-    let refused = open(&folder, model()).err().expect("a refusal").to_string();
-    assert!(refused.contains("version 99") && refused.contains("store.path"), "{refused}");
-}
-
-#[test]
 fn a_collection_has_a_name_that_chroma_takes_too() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["", "ab", "-abc", "abc_", "a b c", "größe", &"x".repeat(513)] {
@@ -192,21 +169,6 @@ fn settings_are_read_with_defaults_and_unknown_ones_refused() {
     let config: Config = serde_json::from_str("{}").unwrap();
     assert_eq!((config.backend, config.collection.as_str()), (Backend::Embedded, "chat_documents"));
     assert!(serde_json::from_str::<Config>(r#"{"colection": "x"}"#).is_err());
-}
-
-/// Back ends do not know each other, so what they do alike with a file is the same text twice.
-#[test]
-fn both_embedded_stores_have_the_same_database_module() {
-    macro_rules! same {
-        ($($file:literal),+) => {
-            $(assert!(
-                include_str!(concat!("../src/sqlite/", $file))
-                    == include_str!(concat!("../../sessions/src/sqlite/", $file)),
-                "{} differs between corral-sessions and corral-vectors: copy the change over", $file
-            );)+
-        };
-    }
-    same!("database.rs", "database/file.rs");
 }
 
 fn cosine_distance(one: &[f32], other: &[f32]) -> f64 {

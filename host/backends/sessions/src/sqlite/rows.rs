@@ -1,7 +1,7 @@
 //! The statements: what a session is in tables.
 //!
 //! Every function runs inside the caller's transaction. Expired rows count as missing, so it does
-//! not matter when the sweep runs.
+//! not matter when they are purged.
 
 use super::Moment;
 use crate::{Error, Session, Turn, limits};
@@ -119,22 +119,25 @@ pub fn set_metadata(
     Ok(())
 }
 
-/// Whether there was one. An expired one is left to the sweep, which tells who else holds something.
+/// Whether there was one. An expired one stays until it is purged, when nobody holds anything for it.
 pub fn delete(at: &Transaction<'_>, id: &str, now: Moment) -> Result<bool, Error> {
     let deleted =
         at.prepare_cached("DELETE FROM sessions WHERE id = ?1 AND expires_at > ?2")?.execute((id, now))?;
     Ok(deleted > 0)
 }
 
-/// Deletes up to `most` expired sessions and gives their ids.
-pub fn delete_expired(at: &Transaction<'_>, now: Moment, most: u32) -> Result<Vec<String>, Error> {
-    let mut statement = at.prepare_cached(
-        "DELETE FROM sessions
-         WHERE key IN (SELECT key FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
-         RETURNING id",
-    )?;
+/// The ids of up to `most` expired sessions, oldest first.
+pub fn expired(at: &Transaction<'_>, now: Moment, most: u32) -> Result<Vec<String>, Error> {
+    let mut statement = at
+        .prepare_cached("SELECT id FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at, key LIMIT ?2")?;
     let ids = statement.query_map((now, most), |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Deletes a session that has expired, and none that lives.
+pub fn purge(at: &Transaction<'_>, id: &str, now: Moment) -> Result<(), Error> {
+    at.prepare_cached("DELETE FROM sessions WHERE id = ?1 AND expires_at <= ?2")?.execute((id, now))?;
+    Ok(())
 }
 
 fn history(at: &Transaction<'_>, head: &Head, last: Option<u32>) -> Result<Vec<Turn>, Error> {

@@ -30,7 +30,7 @@ impl Fixture {
 
     async fn expires_at(&self, id: &str) -> Moment {
         let (id, now) = (id.to_owned(), *self.now.lock().unwrap());
-        let head = self.store.database.read(database::deadline(), move |at| rows::head(at, &id, now));
+        let head = self.store.database.read(deadline(), move |at| rows::head(at, &id, now));
         head.await.unwrap().expect("a session that has not expired").expires_at
     }
 }
@@ -48,7 +48,7 @@ async fn an_expired_session_is_unknown_before_the_sweep_ran() {
     assert!(matches!(fixture.store.append(&id, turn(), "1").await, Err(Error::NotFound)));
     assert!(matches!(fixture.store.set_metadata(&id, "key", "value").await, Err(Error::NotFound)));
     assert!(!fixture.store.delete(&id).await.unwrap());
-    assert_eq!(fixture.store.expire().await.unwrap(), [id], "a delete that found nothing took it away");
+    assert_eq!(fixture.store.expired().await.unwrap(), [id], "a delete that found nothing took it away");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn reads_and_writes_start_the_time_to_live_anew() {
         store.set_metadata(&id, "round", &round.to_string()).await.unwrap();
     }
     fixture.pass(HOUR);
-    assert_eq!(store.expire().await.unwrap(), [id]);
+    assert_eq!(store.expired().await.unwrap(), [id]);
 }
 
 #[tokio::test]
@@ -100,55 +100,42 @@ async fn a_shorter_time_to_live_holds_from_the_next_read_on() {
 }
 
 #[tokio::test]
-async fn the_sweep_takes_all_that_expired_and_nothing_else() {
+async fn the_longest_expired_are_told_of_first_and_256_at_once() {
     let fixture = Fixture::new();
-    let mut expired = Vec::new();
-    for _ in 0..=2 * SWEEP {
-        let id = fixture.store.create().await.unwrap();
-        fixture.store.append(&id, turn(), "1").await.unwrap();
-        expired.push(id);
+    let store = &fixture.store;
+    let mut expected = Vec::new();
+    for _ in 0..=limits::EXPIRED {
+        expected.push(store.create().await.unwrap());
+        fixture.pass(Duration::from_micros(1));
     }
     fixture.pass(HOUR / 2);
-    let living = fixture.store.create().await.unwrap();
+    let living = store.create().await.unwrap();
     fixture.pass(HOUR / 2);
-    let mut swept = fixture.store.expire().await.unwrap();
-    swept.sort();
-    expired.sort();
-    assert_eq!(swept, expired);
-    assert!(fixture.store.expire().await.unwrap().is_empty());
-    assert!(fixture.store.get(&living, None).await.unwrap().is_some());
-    let left = fixture.store.database.read(database::deadline(), |at| {
-        Ok(at.query_row("SELECT count(*) FROM session_turns", (), |row| row.get::<_, u32>(0))?)
-    });
-    assert_eq!(left.await.unwrap(), 0, "turns went with their sessions");
+    let first = store.expired().await.unwrap();
+    assert_eq!(first, expected[..256]);
+    assert_eq!(store.expired().await.unwrap(), first, "telling changed something");
+    for id in first.iter().chain([&living]) {
+        store.purge(id).await.unwrap();
+    }
+    assert_eq!(store.expired().await.unwrap(), expected[256..]);
+    assert!(store.get(&living, None).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_call_past_its_deadline_is_unavailable_and_changes_nothing() {
+async fn nothing_of_a_purged_session_stays_in_the_tables() {
     let fixture = Fixture::new();
-    let (now, expires_at) = fixture.store.span();
-    let (started, holding) = std::sync::mpsc::channel();
-    let (release, released) = std::sync::mpsc::channel::<()>();
-    let store = fixture.store.clone();
-    let holder = tokio::spawn(async move {
-        store
-            .database
-            .write(database::deadline(), move |_| {
-                started.send(()).unwrap();
-                released.recv().unwrap();
-                Ok(())
-            })
-            .await
-    });
-    tokio::task::spawn_blocking(move || holding.recv().unwrap()).await.unwrap();
-    let soon = tokio::time::Instant::now() + Duration::from_millis(20);
-    let late = fixture.store.database.write(soon, move |at| rows::insert(at, "late", now, expires_at)).await;
-    assert!(matches!(late, Err(Error::Unavailable(_))));
-    release.send(()).unwrap();
-    holder.await.unwrap().unwrap();
-    // Comes after the late write in the same queue.
-    fixture.store.ping().await.unwrap();
-    assert_eq!(fixture.store.get("late", None).await.unwrap(), None);
+    let store = &fixture.store;
+    let id = store.create().await.unwrap();
+    store.append(&id, turn(), "1").await.unwrap();
+    store.set_metadata(&id, "key", "value").await.unwrap();
+    fixture.pass(HOUR);
+    store.purge(&id).await.unwrap();
+    for table in ["sessions", "session_turns", "session_metadata"] {
+        let rows = store.database.read(deadline(), move |at| -> Result<u32, Error> {
+            Ok(at.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0))?)
+        });
+        assert_eq!(rows.await.unwrap(), 0, "{table}");
+    }
 }
 
 #[test]

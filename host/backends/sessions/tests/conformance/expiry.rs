@@ -16,10 +16,28 @@ pub async fn an_unused_session_expires(sessions: &Sessions) {
     assert_eq!(sessions.get(&appended, None).await.unwrap(), None);
     assert!(matches!(sessions.append(&appended, turn(2), "2").await, Err(Error::NotFound)));
     assert!(!sessions.delete(&unused).await.unwrap());
-    // A store that drops expired sessions by itself has nothing left to tell.
-    let told = sessions.expire().await.unwrap();
-    assert!(told.iter().all(|id| [&unused, &appended].contains(&id)), "{told:?}");
-    assert!(sessions.expire().await.unwrap().is_empty(), "told twice");
+}
+
+pub async fn expired_sessions_are_told_of_until_they_are_purged(sessions: &Sessions) {
+    let first = sessions.create().await.unwrap();
+    sleep(EXPIRE_AFTER / 10).await;
+    let second = sessions.create().await.unwrap();
+    assert!(sessions.expired().await.unwrap().is_empty(), "told of before their time");
+    sleep_until(Instant::now() + EXPIRE_AFTER + Duration::from_millis(10)).await;
+    for _ in 0..2 {
+        assert_eq!(sessions.expired().await.unwrap(), [first.clone(), second.clone()]);
+    }
+    sessions.purge(&first).await.unwrap();
+    sessions.purge(&first).await.unwrap();
+    assert_eq!(sessions.expired().await.unwrap(), [second]);
+}
+
+pub async fn a_living_session_cannot_be_purged(sessions: &Sessions) {
+    let id = sessions.create().await.unwrap();
+    sessions.append(&id, turn(1), "1").await.unwrap();
+    sessions.purge(&id).await.unwrap();
+    sessions.purge("unknown").await.unwrap();
+    assert_eq!(read(sessions, &id).await.turns, 1);
 }
 
 pub async fn a_session_in_use_does_not_expire(sessions: &Sessions) {
@@ -30,6 +48,6 @@ pub async fn a_session_in_use_does_not_expire(sessions: &Sessions) {
         read(sessions, &is_read).await;
         sessions.append(&is_written, turn(1), "the same").await.unwrap();
     }
-    assert!(sessions.expire().await.unwrap().is_empty());
+    assert!(sessions.expired().await.unwrap().is_empty());
     assert_eq!(read(sessions, &is_written).await.turns, 1);
 }

@@ -47,6 +47,8 @@ macro_rules! suite {
         conformance::suite!($open, expiry:
             an_unused_session_expires,
             a_session_in_use_does_not_expire,
+            expired_sessions_are_told_of_until_they_are_purged,
+            a_living_session_cannot_be_purged,
         );
     };
     ($open:ident, $part:ident: $($test:ident,)+) => {

@@ -23,19 +23,13 @@ const LOG_BYTES: u32 = 64 << 20;
 /// A folder that exists keeps its permissions: it may hold what others are meant to read.
 pub fn prepare(path: &Path) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unavailable)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(OWNER_ONLY)
-        .open(path)
-        .map_err(unavailable)?;
+    OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(path)?;
     // SQLite gives the permissions of the main file to side files that it makes; these may be there
     // already.
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
-        restrict(&file).map_err(unavailable)?;
+        restrict(&file)?;
     }
     Ok(())
 }
@@ -72,10 +66,7 @@ fn enter_wal(connection: &Connection, patience: Duration) -> Result<(), Error> {
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
         match mode {
             Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(mode) => {
-                let cause = format!("journal mode is {mode}, WAL is needed: use a local file system");
-                return Err(Error::Unavailable(cause));
-            }
+            Ok(mode) => return Err(Error::Journal { mode }),
             // While another process makes the file, SQLite answers this at once instead of waiting.
             Err(rusqlite::Error::SqliteFailure(failure, _))
                 if failure.code == ErrorCode::DatabaseBusy && Instant::now() < deadline =>
@@ -98,8 +89,4 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()
-}
-
-fn unavailable(error: io::Error) -> Error {
-    Error::Unavailable(error.to_string())
 }
