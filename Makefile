@@ -7,9 +7,10 @@ ifneq ($(TOOLCHAIN),)
 export RUSTUP_TOOLCHAIN := $(TOOLCHAIN)
 endif
 
-COMPONENTS := --profile component --target wasm32-wasip2 -p corral-gateway -p corral-chat
+WASM := --profile component --target wasm32-wasip2
+COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 
-.PHONY: help setup components build run test check bench clean
+.PHONY: help setup components guests build run test check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -18,16 +19,16 @@ help: ## lists the targets
 run: build ## sets up what is missing, builds, and serves as runtime.toml says
 	target/release/corral serve --config runtime.toml
 
-test: build check ## every test: format, lints, units, components, and the real binary with the small models
+test: build guests check ## every test: format, lints, units, components, and the real binary with the small models
 	cargo test --release --workspace
 
 check: setup ## format and lints, warnings being errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
-	cargo clippy $(COMPONENTS) -- -D warnings
+	cargo clippy $(COMPONENTS) -p hostile -- -D warnings
 
-bench: build ## what the host costs: instances, host calls, embedding, a whole turn
-	cargo bench --workspace
+bench: build ## what the host costs: a trivial route against plain hyper, and a turn stage by stage
+	cargo bench --workspace --bench corral
 
 # The whole workspace is named, as the tests name it, so that each dependency has one set of features and is compiled once.
 build: components ## the host, target/release/corral
@@ -35,6 +36,9 @@ build: components ## the host, target/release/corral
 
 components: setup ## the Wasm components, target/wasm32-wasip2/component/*.wasm
 	cargo build $(COMPONENTS)
+
+guests: setup ## the components that the tests turn against the host
+	cargo build $(WASM) -p hostile
 
 setup: ## Rust, packages, the Wasm target, the default models: what is missing of them
 	scripts/setup.sh

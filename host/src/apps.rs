@@ -1,97 +1,64 @@
 //! Applications: a gateway and the chat logic behind it, loaded, checked, composed and compiled.
+//!
+//! Not here: running them (`guest`), and what they may call (`imports`).
 
-use bytesize::ByteSize;
-use serde::Deserialize;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    time::Duration,
-};
+mod cache;
+mod component;
+mod compose;
+mod config;
+mod grants;
+mod load;
 
-/// `[apps.NAME]`: the components of one application, and what they may do.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The gateway component's file.
-    pub gateway: PathBuf,
-    /// The chat logic component's file.
-    pub logic: PathBuf,
-    /// The path prefix that the application serves.
-    #[serde(default = "root")]
-    pub route: String,
-    /// What each component may import.
-    #[serde(default)]
-    pub grants: Grants,
-    /// What one request may use.
-    #[serde(default)]
-    pub limits: Limits,
-    /// The components' own settings, as `corral:host/config` gives them.
-    #[serde(default)]
-    pub config: BTreeMap<String, toml::Value>,
+pub use config::{Config, Grant, Grants, Limits};
+pub use load::{App, inspect};
+
+use crate::guest::Engine;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+/// The applications of a host, by route.
+pub struct Apps {
+    /// Longest route first, so that the first match is the closest.
+    apps: Vec<Arc<App>>,
 }
 
-/// `[apps.NAME.grants]`: interfaces of `corral:host` by component. What is not granted is refused
-/// at load.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Grants {
-    /// For the gateway.
-    pub gateway: BTreeSet<Grant>,
-    /// For the chat logic.
-    pub logic: BTreeSet<Grant>,
-}
+impl Apps {
+    /// Loads every application, with compiled components cached in `cache`.
+    pub fn load(configs: &BTreeMap<String, Config>, engine: &Engine, cache: &Path) -> anyhow::Result<Self> {
+        let cache = cache::Cache::open(cache)?;
+        let mut apps = configs
+            .iter()
+            .map(|(name, config)| App::load(name, config, engine, &cache).map(Arc::new))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        apps.sort_by_key(|app| std::cmp::Reverse(app.route().len()));
+        Ok(Self { apps })
+    }
 
-/// One interface of `corral:host`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Grant {
-    /// `corral:host/sessions`
-    Sessions,
-    /// `corral:host/vectors`
-    Vectors,
-    /// `corral:host/embedding`
-    Embedding,
-    /// `corral:host/inference`
-    Inference,
-    /// `corral:host/config`
-    Config,
-}
+    /// The application that serves a path.
+    pub fn route(&self, path: &str) -> Option<&Arc<App>> {
+        self.apps.iter().find(|app| serves(app.route(), path))
+    }
 
-/// `[apps.NAME.limits]`: what one request may use.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Linear memory of each component. At most 64 MiB.
-    pub memory: ByteSize,
-    /// Processor time between two calls to the host.
-    #[serde(with = "humantime_serde")]
-    pub cpu: Duration,
-    /// Requests at once; further ones wait.
-    pub instances: u32,
-    /// How long a request waits for an instance before it is refused.
-    #[serde(with = "humantime_serde")]
-    pub wait: Duration,
-}
-
-impl Default for Grants {
-    fn default() -> Self {
-        use Grant::{Config, Embedding, Inference, Sessions, Vectors};
-        let all = BTreeSet::from([Sessions, Vectors, Embedding, Inference, Config]);
-        Self { gateway: all.clone(), logic: all }
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
+        self.apps.iter()
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            memory: ByteSize::mib(64),
-            cpu: Duration::from_secs(1),
-            instances: 256,
-            wait: Duration::from_secs(5),
-        }
-    }
+/// Whether `path` lies under `route`, segment by segment.
+fn serves(route: &str, path: &str) -> bool {
+    let route = route.trim_end_matches('/');
+    path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn root() -> String {
-    "/".into()
+#[cfg(test)]
+mod tests {
+    use super::serves;
+
+    #[test]
+    fn a_route_matches_whole_segments() {
+        assert!(serves("/", "/api/v1"));
+        assert!(serves("/api", "/api"));
+        assert!(serves("/api/", "/api/v1"));
+        assert!(!serves("/api", "/apis"));
+    }
 }

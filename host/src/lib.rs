@@ -1,7 +1,13 @@
 //! The Corral host: sandboxed conversational back ends on native models and stores.
 //!
-//! Arrows point one way: `cli → server → apps → guest → imports → backends`.
+//! Arrows point one way: `cli → start → server → apps → guest → imports → backends`.
 
 pub mod apps;
+pub mod cli;
+pub mod config;
+pub mod guest;
+pub mod imports;
+pub mod respond;
 pub mod server;
+pub mod start;
 pub mod telemetry;

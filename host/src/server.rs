@@ -1,10 +1,35 @@
-//! The public listener: connections, limits, time-outs, and the hand-over to an application.
+//! The listeners: connections, limits, time-outs, and the hand-over to an application.
+//!
+//! Not here: which status an error becomes (`respond.rs`), and how an application answers
+//! (`guest`).
 
 pub mod admin;
+pub mod application;
+mod body;
+mod connection;
+pub mod door;
+mod exchange;
+pub mod health;
+pub mod hosted;
+mod listener;
+mod socket;
+pub mod stop;
+mod token;
+mod tracked;
 
+#[cfg(test)]
+mod tests;
+
+pub use application::Application;
+pub use door::Door;
+pub use stop::Stop;
+
+use crate::telemetry::Metrics;
+use anyhow::Context as _;
 use bytesize::ByteSize;
+use listener::Listener;
 use serde::Deserialize;
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// `[server]`: the public listener and its limits.
 #[derive(Debug, Clone, Deserialize)]
@@ -37,7 +62,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             max_connections: 1024,
-            max_body: ByteSize::mib(4),
+            max_body: ByteSize::mib(2),
             max_headers: ByteSize::kib(32),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
@@ -45,4 +70,85 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// Both listeners, bound but not yet serving.
+pub struct Server {
+    config: Config,
+    door: Arc<Door>,
+    metrics: Arc<Metrics>,
+    public: Listener,
+    admin: Listener,
+    token: token::Token,
+    stop: Stop,
+}
+
+impl Server {
+    /// Binds both addresses and reads the admin token, or makes one.
+    pub async fn bind(
+        config: &Config,
+        admin: &admin::Config,
+        metrics: Arc<Metrics>,
+        stop: Stop,
+    ) -> anyhow::Result<Self> {
+        let token = token::Token::open(&admin.token_file)?;
+        let limits = connection::Limits::of(config);
+        let places = config.max_connections;
+        Ok(Self {
+            config: config.clone(),
+            door: Arc::new(Door::new(stop.clone())),
+            public: Listener::bind(config.listen, limits, places).await.context("server.listen")?,
+            admin: Listener::bind(admin.listen, limits, admin::CONNECTIONS).await.context("admin.listen")?,
+            metrics,
+            token,
+            stop,
+        })
+    }
+
+    /// Where the public listener listens.
+    pub fn address(&self) -> SocketAddr {
+        self.public.address()
+    }
+
+    /// Where the admin listener listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Where whoever loads the applications opens them to requests.
+    pub fn door(&self) -> Arc<Door> {
+        self.door.clone()
+    }
+
+    /// Serves until told to stop and the answers under way are finished, or their time is over.
+    ///
+    /// From the start the health checks answer; requests for applications are refused with a
+    /// word of when to return until the door is open.
+    pub async fn run(self) {
+        let admin = admin::Admin::new(self.door.clone(), self.metrics.clone(), self.token);
+        let exchanges = exchange::Exchanges::new(&self.config, self.door, self.metrics.clone());
+        let connections = Some(self.metrics.connections().clone());
+        // The admin listener outlives the public one, so that operators can watch it drain.
+        let after = Stop::default();
+        let admin = tokio::spawn(self.admin.run(
+            move |request, _| admin.clone().answer(request),
+            after.clone(),
+            None,
+        ));
+        tokio::spawn(cut_off(self.stop.clone(), self.config.drain_timeout));
+        let answer = move |request, activity| exchanges.clone().answer(request, activity);
+        self.public.run(answer, self.stop, connections).await;
+        after.now();
+        if let Err(panic) = admin.await {
+            tracing::error!(%panic, "the admin listener failed");
+        }
+    }
+}
+
+/// Ends what is still under way when the time to drain is over.
+async fn cut_off(stop: Stop, patience: Duration) {
+    stop.draining().await;
+    tracing::info!(patience = %humantime::format_duration(patience), "draining: answers under way may finish");
+    tokio::time::sleep(patience).await;
+    stop.now();
 }

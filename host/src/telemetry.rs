@@ -1,4 +1,22 @@
 //! Logs and metrics: one place for the names of their fields.
+//!
+//! Not here: when a request begins and ends (`server`), and what a generation took (`imports`).
+
+pub mod calls;
+pub mod exchange;
+pub mod identity;
+pub mod log;
+pub mod metrics;
+pub mod record;
+pub mod routes;
+mod sampled;
+pub mod trace;
+
+pub use calls::Calls;
+pub use exchange::Exchange;
+pub use identity::Identity;
+pub use metrics::Metrics;
+pub use record::Record;
 
 use serde::Deserialize;
 

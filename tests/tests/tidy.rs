@@ -24,7 +24,11 @@ fn files(folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
 }
 
 fn sources() -> Result<Vec<PathBuf>> {
-    Ok(["host", "components", "tests"].iter().map(|folder| files(folder, "rs")).collect::<Result<Vec<_>>>()?.concat())
+    Ok(["host", "components", "tests"]
+        .iter()
+        .map(|folder| files(folder, "rs"))
+        .collect::<Result<Vec<_>>>()?
+        .concat())
 }
 
 #[test]

@@ -1,7 +1,21 @@
-//! The admin listener: metrics for whoever runs the host.
+//! The admin listener: metrics and health for whoever runs the host.
 
+use super::{Door, token::Token};
+use crate::{
+    guest, respond,
+    respond::{Dialect, Failure},
+    telemetry::{Identity, Metrics, identity::REQUEST_ID},
+};
+use http::{
+    HeaderMap, Method, Request, Response,
+    header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue},
+};
+use hyper::body::Incoming;
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+/// Operators are few.
+pub(super) const CONNECTIONS: usize = 64;
 
 /// `[admin]`: the listener that only operators reach.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,4 +31,56 @@ impl Default for Config {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 3001)), token_file: ".corral/admin-token".into() }
     }
+}
+
+/// Answers the requests of the admin listener.
+pub(super) struct Admin {
+    door: Arc<Door>,
+    metrics: Arc<Metrics>,
+    token: Token,
+}
+
+impl Admin {
+    pub(super) fn new(door: Arc<Door>, metrics: Arc<Metrics>, token: Token) -> Arc<Self> {
+        Arc::new(Self { door, metrics, token })
+    }
+
+    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<guest::Body> {
+        let identity = Identity::of(request.headers());
+        let answered = self.dispatch(&request).await;
+        let mut response = answered.unwrap_or_else(|failure| respond::failure(&failure, Dialect::Detail));
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(id) = identity.header() {
+            headers.insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn dispatch(&self, request: &Request<Incoming>) -> Result<Response<guest::Body>, Failure> {
+        let path = request.uri().path();
+        match (path, request.method()) {
+            ("/livez" | "/readyz" | "/metrics", &Method::GET | &Method::HEAD) => {}
+            ("/livez" | "/readyz" | "/metrics", _) => return Err(Failure::MethodNotAllowed("GET, HEAD")),
+            _ => return Err(Failure::NotFound),
+        }
+        match path {
+            "/livez" => Ok(respond::alive()),
+            "/readyz" => Ok(respond::readiness(&self.door.report().await)),
+            _ => self.authorize(request.headers()).and_then(|()| Ok(respond::metrics(self.metrics.text()?))),
+        }
+    }
+
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
+        match given {
+            Some(given) if self.token.is(given) => Ok(()),
+            _ => Err(Failure::Unauthorized),
+        }
+    }
+}
+
+fn bearer(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = header.split_at_checked("bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
 }

@@ -1,0 +1,104 @@
+//! The command line: what can be asked of `corral`, and how it ends.
+//!
+//! Not here: what the commands do (one module each), and settings (`config.rs`).
+
+mod chat;
+mod check;
+pub mod http;
+mod models;
+mod serve;
+
+use crate::config::DEFAULT_FILE;
+use clap::{Parser, Subcommand};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+/// Runs conversational back ends as sandboxed WebAssembly components on a native GPU host.
+#[derive(Debug, Parser)]
+#[command(name = "corral", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 something is wrong (it is said what), 2 wrong usage.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the applications of runtime.toml
+    Serve(serve::Args),
+    /// Talk to a running host in the terminal
+    Chat(chat::Args),
+    /// List, fetch and verify models
+    Models(models::Args),
+    /// Say what is wrong with settings, components, models and ports, and how to mend it
+    Check(check::Args),
+}
+
+/// Where the settings are.
+#[derive(Debug, clap::Args)]
+struct Settings {
+    /// The settings' file
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    config: PathBuf,
+}
+
+/// Does what the command line asks.
+///
+/// Wrong usage ends the process here with code 2, after saying what was wrong.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Check(args) => check::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        if nobody_reads(&error) {
+            return ExitCode::SUCCESS;
+        }
+        complain(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Whether who read our output has left: nobody to tell, and nothing wrong.
+fn nobody_reads(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Says something for people on standard error. If even that fails, there is nobody to tell.
+fn complain(message: &str) {
+    drop(writeln!(io::stderr(), "corral: {message}"));
+}
+
+/// One line of the answer on standard output.
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// A value as one JSON document on standard output.
+fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    Ok(say(&serde_json::to_string_pretty(value)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_is_told_apart() {
+        let error = Cli::try_parse_from(["corral", "serve", "--confg", "x"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("--config"), "{error}");
+    }
+}

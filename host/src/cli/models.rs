@@ -1,0 +1,232 @@
+//! `corral models`: what models there are, bringing one here, and whether the files are what they should be.
+
+mod catalogue;
+mod fetch;
+mod folder;
+mod hub;
+mod progress;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use super::{say, say_json};
+use anyhow::{Context, bail};
+use bytesize::ByteSize;
+use catalogue::Model;
+use fetch::{Expected, Trust};
+use hub::{Hub, Remote};
+use serde::Serialize;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+const FETCHING: &str = "\
+Examples:
+  corral models fetch llama-2-7b-chat
+  corral models fetch TheBloke/Llama-2-7B-Chat-GGUF llama-2-7b-chat.Q5_K_M.gguf
+
+An interrupted download goes on where it stopped. Files of the list must have the hash that Corral knows. Of \
+other files the hub says the hash, or nobody does: it is kept beside the file (FILE.sha256), and `corral models \
+verify` compares with it from then on.
+
+HF_TOKEN is sent to the hub, for models that need an accepted licence. HF_ENDPOINT names another hub.";
+
+/// What `corral models` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// The models' folder
+    #[arg(long, value_name = "FOLDER", default_value = ".corral/models", global = true)]
+    folder: PathBuf,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the models that Corral knows by name, and the further files in the folder
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model from the Hugging Face hub: one of the list, or any GGUF file
+    #[command(after_help = FETCHING)]
+    Fetch(Fetch),
+    /// Compute the files' hashes again and compare
+    Verify {
+        /// Only these models; all that are here by default
+        names: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Fetch {
+    /// A name from `corral models list`, or OWNER/REPO
+    #[arg(value_name = "NAME | OWNER/REPO")]
+    model: String,
+    /// The file in that repository
+    file: Option<String>,
+    /// The repository's branch, tag or commit
+    #[arg(long, default_value = "main", requires = "file")]
+    revision: String,
+    /// Replace a file that is there already
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let folder = &args.folder;
+    match &args.command {
+        Command::List { json } => list(folder, *json).map(|()| ExitCode::SUCCESS),
+        Command::Verify { names, json } => verify::run(folder, names, *json),
+        Command::Fetch(wanted) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(Box::pin(fetch_model(folder, wanted))).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A model, and how much of it is here.
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    about: String,
+    licence: Option<String>,
+    repository: Option<String>,
+    bytes: u64,
+    /// `here`, `partly` or `not here`.
+    state: &'static str,
+    path: PathBuf,
+}
+
+fn list(folder: &Path, json: bool) -> anyhow::Result<()> {
+    let models = catalogue::models()?;
+    let mut rows: Vec<_> = models.iter().map(|model| listed(folder, model)).collect();
+    let known =
+        |path: &Path| models.iter().flat_map(|model| &model.files).any(|file| path == Path::new(&file.local));
+    for path in folder::files(folder)?.into_iter().filter(|path| !known(path)) {
+        let place = folder.join(&path);
+        let bytes = place.metadata().with_context(|| format!("reading {}", place.display()))?.len();
+        let name = path.display().to_string();
+        rows.push(Listed {
+            name,
+            about: "a file of yours".into(),
+            licence: None,
+            repository: None,
+            bytes,
+            state: "here",
+            path: place,
+        });
+    }
+    if json {
+        return say_json(&rows);
+    }
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    for row in rows {
+        let Listed { name, state, bytes, about, .. } = row;
+        let size = ByteSize(bytes).to_string();
+        say(&format!("{name:width$}  {state:8}  {size:>10}  {about}"))?;
+    }
+    Ok(())
+}
+
+fn listed(folder: &Path, model: &Model) -> Listed {
+    let here = model.files.iter().filter(|file| folder.join(&file.local).is_file()).count();
+    let state = match here {
+        0 => "not here",
+        all if all == model.files.len() => "here",
+        _ => "partly",
+    };
+    Listed {
+        name: model.name.clone(),
+        about: model.about.clone(),
+        licence: Some(model.licence.clone()),
+        repository: Some(model.repository.clone()),
+        bytes: model.size(),
+        state,
+        path: folder.join(&model.path),
+    }
+}
+
+async fn fetch_model(folder: &Path, wanted: &Fetch) -> anyhow::Result<()> {
+    let hub = Hub::new(crate::config::hub())?;
+    let models = catalogue::models()?;
+    let (setting, path) = match &wanted.file {
+        Some(file) => (Some("inference.model"), fetch_any(&hub, folder, wanted, file).await?),
+        None => {
+            let Some(model) = models.iter().find(|model| model.name == wanted.model) else {
+                bail!("{}", unknown(&wanted.model, &models));
+            };
+            fetch_known(&hub, folder, model, wanted.force).await?;
+            (Some(model.setting.as_str()), folder.join(&model.path))
+        }
+    };
+    if let Some((section, key)) = setting.and_then(|setting| setting.split_once('.')) {
+        say(&format!(
+            "To use it, in runtime.toml:\n\n[{section}]\n{key} = {:?}",
+            path.display().to_string()
+        ))?;
+    }
+    Ok(())
+}
+
+async fn fetch_known(hub: &Hub, folder: &Path, model: &Model, force: bool) -> anyhow::Result<()> {
+    for file in &model.files {
+        let place = folder.join(&file.local);
+        if place.is_file() && !force {
+            let bar = progress::bytes(place.metadata().ok().map(|data| data.len()), "checking", &file.local);
+            if file.is(&folder::hash(&place, &bar)?) {
+                say(&format!("{}: is here already", place.display()))?;
+                continue;
+            }
+            bail!("{}: another file is there; --force replaces it", place.display());
+        }
+        let remote = Remote {
+            repository: model.repository.clone(),
+            revision: model.revision.clone(),
+            path: file.remote.clone(),
+        };
+        let expected = Expected { sha256: Some(file.sha256.clone()), size: Some(file.size) };
+        fetch_one(hub, &remote, &place, expected).await?;
+    }
+    Ok(())
+}
+
+async fn fetch_any(hub: &Hub, folder: &Path, wanted: &Fetch, file: &str) -> anyhow::Result<PathBuf> {
+    let remote =
+        Remote { repository: wanted.model.clone(), revision: wanted.revision.clone(), path: file.into() };
+    let Some(name) = Path::new(file).file_name() else { bail!("{file:?} names no file") };
+    let place = folder.join(name);
+    if place.exists() && !wanted.force {
+        bail!("{}: a file is there already; --force replaces it", place.display());
+    }
+    fetch_one(hub, &remote, &place, Expected::default()).await?;
+    Ok(place)
+}
+
+async fn fetch_one(hub: &Hub, remote: &Remote, place: &Path, expected: Expected) -> anyhow::Result<()> {
+    let fetching = || format!("fetching {} of {}", remote.path, remote.repository);
+    let trust = fetch::fetch(hub, remote, place, expected, Duration::from_secs(1)).await;
+    let how = match trust.with_context(fetching)? {
+        Trust::Catalogue => "it has the hash that Corral knows",
+        Trust::Hub => "it has the hash that the hub gives; kept beside it for `corral models verify`",
+        Trust::FirstUse => {
+            "nobody gives a hash for it, so it is trusted as it came; its hash is kept beside it for `corral models \
+             verify`"
+        }
+    };
+    Ok(say(&format!("{}: {how}", place.display()))?)
+}
+
+fn unknown(name: &str, models: &[Model]) -> String {
+    let names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
+    if name.contains('/') {
+        return format!("which file of {name}? corral models fetch {name} FILE");
+    }
+    format!("no model is called {name:?}; known are {}. Any other: OWNER/REPO FILE", names.join(", "))
+}

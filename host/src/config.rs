@@ -1,0 +1,125 @@
+//! All settings of the host: defaults, then runtime.toml, then the environment.
+//!
+//! Each part owns its own `Config`; here they are gathered, layered and checked against each other.
+//! Not here: what a setting does (its part says), and whether the files named exist (`corral check`).
+
+mod checks;
+mod environment;
+mod error;
+mod layers;
+mod names;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+pub use environment::{Hub, history_file, hub};
+pub use error::{Error, Origin, Refusal};
+
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Where the settings are looked for when nobody says where.
+pub const DEFAULT_FILE: &str = "runtime.toml";
+
+/// Every setting of the host.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The public listener.
+    pub server: crate::server::Config,
+    /// The operators' listener.
+    pub admin: crate::server::admin::Config,
+    /// Log lines.
+    pub log: crate::telemetry::Config,
+    /// The embedded store.
+    pub store: Store,
+    /// Conversations.
+    pub sessions: corral_sessions::Config,
+    /// Passages and their vectors.
+    pub vectors: corral_vectors::Config,
+    /// Text to vectors.
+    pub embedding: corral_embedding::Config,
+    /// Text generation.
+    pub inference: corral_inference::Config,
+    /// Compiled components.
+    pub wasm: Wasm,
+    /// The applications by name.
+    pub apps: BTreeMap<String, crate::apps::Config>,
+}
+
+/// `[store]`: the file that both embedded back ends share.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// The database file; made at the first start.
+    pub path: PathBuf,
+}
+
+/// `[wasm]`: what the host keeps of compiled components.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wasm {
+    /// The folder of compiled components; made at the first start, readable by its owner only.
+    pub cache: PathBuf,
+}
+
+impl Config {
+    /// The settings of `file` and of this process's environment, checked.
+    ///
+    /// # Errors
+    /// When the file is missing or malformed, or a setting is unknown, of the wrong type or senseless.
+    pub fn load(file: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(file).map_err(|source| Error::reading(file, source))?;
+        Self::parse(file, &text, environment::variables())
+    }
+
+    /// The settings of a file's `text` and of the given environment variables, checked.
+    ///
+    /// # Errors
+    /// As [`Config::load`], less the reading.
+    pub fn parse(
+        file: &Path,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        let layers = layers::Layers::new(file, text, environment)?;
+        let mut config = layers.extract()?;
+        let problems = checks::problems(&config);
+        if !problems.is_empty() {
+            return Err(layers.refuse(problems));
+        }
+        config.resolve_paths(file.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    /// Relative paths are meant from the folder that runtime.toml is in.
+    fn resolve_paths(&mut self, folder: &Path) {
+        let own = [
+            &mut self.admin.token_file,
+            &mut self.store.path,
+            &mut self.embedding.model,
+            &mut self.embedding.runtime,
+            &mut self.inference.model,
+            &mut self.wasm.cache,
+        ];
+        let components = self.apps.values_mut().flat_map(|app| [&mut app.gateway, &mut app.logic]);
+        for path in own.into_iter().chain(components) {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { path: ".corral/corral.db".into() }
+    }
+}
+
+impl Default for Wasm {
+    fn default() -> Self {
+        Self { cache: ".corral/cache".into() }
+    }
+}

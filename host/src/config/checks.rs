@@ -1,0 +1,172 @@
+//! What one setting's type cannot say: values that make no sense, and settings that contradict another.
+
+use super::Config;
+use bytesize::ByteSize;
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
+
+/// The largest linear memory that a pooled component may have.
+const MAX_MEMORY: ByteSize = ByteSize::mib(64);
+
+/// A setting that cannot be used.
+pub(super) struct Problem {
+    pub(super) key: String,
+    pub(super) value: Option<String>,
+    pub(super) message: String,
+}
+
+/// Everything that is wrong, so that it can be mended at once.
+pub(super) fn problems(config: &Config) -> Vec<Problem> {
+    let mut found = Problems::default();
+    listeners(config, &mut found);
+    server(&config.server, &mut found);
+    stores(config, &mut found);
+    models(config, &mut found);
+    sampling(&config.inference.defaults, &mut found);
+    apps(config, &mut found);
+    found.0
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn unless(&mut self, fine: bool, key: &str, value: impl Display, message: &str) {
+        if !fine {
+            self.add(key, Some(value.to_string()), message);
+        }
+    }
+
+    fn add(&mut self, key: &str, value: Option<String>, message: &str) {
+        self.0.push(Problem { key: key.into(), value, message: message.into() });
+    }
+
+    fn not_zero(&mut self, values: &[(&str, u64)]) {
+        for (key, value) in values {
+            self.unless(*value > 0, key, value, "expected at least 1");
+        }
+    }
+
+    fn some_time(&mut self, times: &[(&str, Duration)]) {
+        for (key, time) in times {
+            self.unless(!time.is_zero(), key, "\"0s\"", "expected a time above zero");
+        }
+    }
+
+    fn not_empty(&mut self, texts: &[(&str, &str)]) {
+        for (key, text) in texts {
+            self.unless(!text.trim().is_empty(), key, "\"\"", "expected a text that is not empty");
+        }
+    }
+}
+
+fn listeners(config: &Config, found: &mut Problems) {
+    let (public, admin) = (config.server.listen, config.admin.listen);
+    if public == admin && public.port() != 0 {
+        let message = "the same address as server.listen; the operators' listener needs its own";
+        found.add("admin.listen", Some(format!("\"{admin}\"")), message);
+    }
+}
+
+fn server(server: &crate::server::Config, found: &mut Problems) {
+    found.not_zero(&[
+        ("server.max_connections", server.max_connections as u64),
+        ("server.max_body", server.max_body.as_u64()),
+    ]);
+    // Less than this, and ordinary browsers are refused.
+    let headers = server.max_headers;
+    found.unless(
+        headers >= ByteSize::kib(8),
+        "server.max_headers",
+        quoted(headers),
+        "expected at least \"8 KiB\"",
+    );
+    found.some_time(&[
+        ("server.header_timeout", server.header_timeout),
+        ("server.body_timeout", server.body_timeout),
+        ("server.request_timeout", server.request_timeout),
+    ]);
+}
+
+fn stores(config: &Config, found: &mut Problems) {
+    let expire_after = config.sessions.expire_after;
+    found.unless(
+        expire_after >= Duration::from_secs(1),
+        "sessions.expire_after",
+        quoted(humantime::format_duration(expire_after)),
+        "expected at least \"1s\"",
+    );
+    found.not_empty(&[
+        ("store.path", &config.store.path.to_string_lossy()),
+        ("wasm.cache", &config.wasm.cache.to_string_lossy()),
+        ("vectors.collection", &config.vectors.collection),
+    ]);
+}
+
+fn models(config: &Config, found: &mut Problems) {
+    let (embedding, inference) = (&config.embedding, &config.inference);
+    found.not_zero(&[
+        ("embedding.threads", embedding.threads as u64),
+        ("embedding.queue", embedding.queue as u64),
+        ("inference.n_batch", inference.n_batch.into()),
+        ("inference.n_ubatch", inference.n_ubatch.into()),
+        ("inference.n_ctx", inference.n_ctx.into()),
+        ("inference.parallel", inference.parallel.into()),
+        ("inference.queue", inference.queue as u64),
+    ]);
+    found.not_empty(&[
+        ("embedding.model", &embedding.model.to_string_lossy()),
+        ("embedding.runtime", &embedding.runtime.to_string_lossy()),
+        ("inference.model", &inference.model.to_string_lossy()),
+    ]);
+    let layers = inference.n_gpu_layers;
+    found.unless(layers >= -1, "inference.n_gpu_layers", layers, "expected -1 (all), 0 (none) or a number");
+    let tokens = u64::from(inference.n_ctx) * u64::from(inference.parallel);
+    let message = format!("more than the whole cache holds (n_ctx × parallel = {tokens} tokens)");
+    let batch = inference.n_batch;
+    found.unless(tokens == 0 || u64::from(batch) <= tokens, "inference.n_batch", batch, &message);
+    let parallel = inference.parallel;
+    let message = format!("expected at least inference.parallel, which is {parallel}");
+    found.unless(batch == 0 || batch >= parallel, "inference.n_batch", batch, &message);
+}
+
+fn sampling(defaults: &corral_inference::Sampling, found: &mut Problems) {
+    found.not_zero(&[("inference.defaults.max_tokens", defaults.max_tokens.into())]);
+    let rows = [
+        ("temperature", defaults.temperature, 0.0..=f32::MAX, "expected 0 or more"),
+        ("top_p", defaults.top_p, 0.0..=1.0, "expected a number from 0 to 1"),
+        ("min_p", defaults.min_p, 0.0..=1.0, "expected a number from 0 to 1"),
+        ("repeat_penalty", defaults.repeat_penalty, f32::MIN_POSITIVE..=f32::MAX, "expected more than 0"),
+    ];
+    for (name, value, range, message) in rows {
+        found.unless(range.contains(&value), &format!("inference.defaults.{name}"), value, message);
+    }
+}
+
+fn apps(config: &Config, found: &mut Problems) {
+    if config.apps.is_empty() {
+        found.add("apps", None, "no application; the runtime.toml that comes with Corral has [apps.chat]");
+    }
+    let mut routes = BTreeMap::new();
+    for (name, app) in &config.apps {
+        let key = |setting: &str| format!("apps.{name}.{setting}");
+        let limits = &app.limits;
+        let memory = limits.memory;
+        found.unless(
+            memory.as_u64() > 0 && memory <= MAX_MEMORY,
+            &key("limits.memory"),
+            quoted(memory),
+            "expected more than 0, and at most \"64 MiB\"",
+        );
+        found.some_time(&[(&key("limits.cpu"), limits.cpu)]);
+        found.not_zero(&[(&key("limits.instances"), limits.instances.into())]);
+        let route = quoted(&app.route);
+        found.unless(app.route.starts_with('/'), &key("route"), &route, "expected a path that starts with /");
+        if let Some(other) = routes.insert(&app.route, name) {
+            found.add(&key("route"), Some(route), &format!("application {other} has this route already"));
+        }
+    }
+}
+
+fn quoted(value: impl Display) -> String {
+    format!("\"{value}\"")
+}

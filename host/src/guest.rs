@@ -1,0 +1,163 @@
+//! Runs one request in a fresh instance of an application's components, within limits.
+//!
+//! Not here: where components come from (`apps`), what they may call (`imports`), and which
+//! status a failure becomes (`respond.rs`).
+
+pub mod body;
+pub mod busy;
+pub mod engine;
+pub mod failure;
+pub mod output;
+pub mod slots;
+pub mod store;
+
+pub use body::Body;
+pub use engine::Engine;
+pub use failure::Failure;
+pub use store::State;
+
+use crate::{imports::Services, telemetry::Record};
+use body::Guarded;
+use busy::Busy;
+use bytesize::ByteSize;
+use http::{Request, Response};
+use slots::{Slot, Slots};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
+use tracing::Instrument;
+use wasmtime::Store;
+use wasmtime_wasi_http::{
+    WasiHttpView,
+    p2::bindings::{ProxyPre, http::types::ErrorCode, http::types::Scheme},
+    p2::body::HyperOutgoingBody,
+};
+
+/// A compiled, linked application, ready to be instantiated.
+pub struct Program {
+    /// The pre-linked component.
+    pub proxy: ProxyPre<State>,
+    /// The application's own settings.
+    pub config: Arc<BTreeMap<String, String>>,
+    /// What one request may use.
+    pub limits: Limits,
+    /// The instances that may live at once.
+    pub slots: Slots,
+}
+
+/// What a guest may take after its deadline to say so to its client.
+///
+/// What it waits for ends at the deadline; the guest itself is stopped this much later.
+pub const GRACE: Duration = Duration::from_secs(1);
+
+/// What one request may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Linear memory of each component.
+    pub memory: ByteSize,
+    /// Time in which the guest itself computes.
+    pub cpu: Duration,
+}
+
+/// What a request carries beside itself.
+pub struct Context {
+    /// Names the request in logs, on both sides.
+    pub request_id: String,
+    /// When the answer has to be complete.
+    pub deadline: Instant,
+    /// What the request leaves for its log line and the metrics.
+    pub record: Arc<Record>,
+}
+
+/// The guest's answer: its head now, its body as the guest writes it.
+///
+/// Dropping the body before its end stops the guest; after its end the guest may still finish
+/// what it does (until the deadline).
+pub async fn answer(
+    program: Arc<Program>,
+    services: Arc<Services>,
+    request: Request<body::Incoming>,
+    context: Context,
+) -> Result<Response<Body>, Failure> {
+    let slot = program.slots.take(context.deadline).await?;
+    let deadline = context.deadline + GRACE;
+    let (head, answered) = oneshot::channel();
+    let task = tokio::spawn(run(program, services, request, context, slot, head).in_current_span());
+    let mut guest = Guest(Some(task));
+
+    match tokio::time::timeout_at(deadline, answered).await {
+        Err(_elapsed) => Err(Failure::DeadlinePassed),
+        Ok(Ok(Ok(response))) => Ok(response.map(|body| Body::new(Guarded::new(body, guest, deadline)))),
+        Ok(Ok(Err(code))) => Err(Failure::Refused(code)),
+        // The sender went down with the guest, which says why.
+        Ok(Err(_closed)) => Err(guest.failure().await),
+    }
+}
+
+/// A running guest. Dropping it stops the guest.
+pub struct Guest(Option<JoinHandle<Result<(), Failure>>>);
+
+impl Guest {
+    /// Lets the guest run on by itself.
+    fn release(&mut self) {
+        self.0 = None;
+    }
+
+    async fn failure(&mut self) -> Failure {
+        let Some(task) = self.0.take() else { return Failure::NoResponse };
+        match task.await {
+            Ok(Ok(())) => Failure::NoResponse,
+            Ok(Err(failure)) => failure,
+            Err(panic) => Failure::Trapped(anyhow::Error::new(panic).context("running the guest")),
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+type Head = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>>;
+
+async fn run(
+    program: Arc<Program>,
+    services: Arc<Services>,
+    request: Request<body::Incoming>,
+    context: Context,
+    _slot: Slot,
+    head: Head,
+) -> Result<(), Failure> {
+    let deadline = context.deadline + GRACE;
+    let busy = Busy::new(program.limits.cpu);
+    let state = State::new(&program, services, context);
+    let mut store = Store::new(program.proxy.engine(), state);
+    store.limiter(|state| &mut state.memory);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(busy.callback());
+
+    let handled = busy.measure(handle(&program, &mut store, request, head));
+    match tokio::time::timeout_at(deadline, handled).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            let failure = Failure::of(error, store.data());
+            failure.log();
+            Err(failure)
+        }
+        Err(_elapsed) => Err(Failure::DeadlinePassed),
+    }
+}
+
+async fn handle(
+    program: &Program,
+    store: &mut Store<State>,
+    request: Request<body::Incoming>,
+    head: Head,
+) -> wasmtime::Result<()> {
+    let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+    let outparam = store.data_mut().http().new_response_outparam(head)?;
+    let proxy = program.proxy.instantiate_async(&mut *store).await?;
+    proxy.wasi_http_incoming_handler().call_handle(store, request, outparam).await
+}

@@ -1,0 +1,90 @@
+//! The Wasm engine: how components are compiled, pooled and interrupted.
+
+use anyhow::Context as _;
+use bytesize::ByteSize;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// The most linear memory that one component may have: the pool's slots are this large.
+pub const MAX_MEMORY: ByteSize = ByteSize::mib(64);
+
+/// How often a computing guest yields to the others.
+const TICK: Duration = Duration::from_millis(2);
+
+/// An application is a gateway and its logic.
+const COMPONENTS: u32 = 2;
+
+/// A Wasm engine and the thread that counts its epochs.
+pub struct Engine {
+    wasm: wasmtime::Engine,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Engine {
+    /// An engine with room for so many instances of applications at once.
+    pub fn new(instances: u32) -> anyhow::Result<Self> {
+        let wasm = wasmtime::Engine::new(&config(instances))
+            .map_err(anyhow::Error::from)
+            .context("starting the Wasm engine (each instance reserves address space: is apps.NAME.limits.instances too high?)")?;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let ticking = (wasm.weak(), stopped.clone());
+        thread::Builder::new().name("epochs".into()).spawn(move || tick(&ticking.0, &ticking.1))?;
+        Ok(Self { wasm, stopped })
+    }
+
+    /// The engine itself.
+    pub fn wasm(&self) -> &wasmtime::Engine {
+        &self.wasm
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stopped.store(true, Relaxed);
+    }
+}
+
+fn tick(engine: &wasmtime::EngineWeak, stopped: &AtomicBool) {
+    while !stopped.load(Relaxed) {
+        let Some(engine) = engine.upgrade() else { return };
+        engine.increment_epoch();
+        drop(engine);
+        thread::sleep(TICK);
+    }
+}
+
+fn config(instances: u32) -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config.memory_reservation(MAX_MEMORY.as_u64());
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    config
+}
+
+fn pool(instances: u32) -> PoolingAllocationConfig {
+    let modules = instances.saturating_mul(COMPONENTS);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(instances)
+        .total_stacks(instances)
+        // Beside its main module a component may have small ones that adapt calls.
+        .total_core_instances(modules.saturating_mul(4))
+        .max_core_instances_per_component(16)
+        .total_memories(modules)
+        .max_memories_per_component(COMPONENTS)
+        .total_tables(modules.saturating_mul(2))
+        .max_tables_per_component(8)
+        .max_memory_size(usize::try_from(MAX_MEMORY.as_u64()).unwrap_or(usize::MAX))
+        // What stays mapped between two uses of a slot; `pagemap_scan` (Linux 6.7) finds the
+        // pages that were written, so that only those are reset.
+        .linear_memory_keep_resident(4 << 20)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}

@@ -1,0 +1,59 @@
+//! The contract `corral:host`, served from the back ends.
+//!
+//! The only place that sees both WIT types and back-end types. Each import borrows a narrow view
+//! of the store, translates, and leaves the work to its back end.
+
+mod config;
+mod embedding;
+mod inference;
+mod sessions;
+mod vectors;
+
+use crate::{guest::State, telemetry::Calls};
+use wasmtime::component::{HasSelf, Linker};
+
+/// Bindings generated from `wit/host`.
+#[expect(missing_docs, reason = "generated; the documentation is in the WIT")]
+pub mod wit {
+    wasmtime::component::bindgen!({
+        path: ["../wit/host"],
+        world: "corral:host/imports",
+        imports: { default: async | trappable },
+        with: { "corral:host/inference.generation": corral_inference::Generation },
+        require_store_data_send: true,
+    });
+}
+
+/// The back ends that the imports lead to.
+pub struct Services {
+    /// Conversations.
+    pub sessions: corral_sessions::Sessions,
+    /// Passages.
+    pub vectors: corral_vectors::Vectors,
+    /// Texts become vectors.
+    pub embedder: corral_embedding::Embedder,
+    /// Text generation.
+    pub engine: corral_inference::Engine,
+    /// Where the time of calls is counted.
+    pub calls: Calls,
+}
+
+/// Offers everything that a component can be granted.
+///
+/// What a component was not granted it cannot import: it is refused before it is linked.
+pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wit::corral::host::types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    wit::corral::host::sessions::add_to_linker::<_, sessions::Sessions>(linker, sessions::view)?;
+    wit::corral::host::vectors::add_to_linker::<_, vectors::Vectors>(linker, vectors::view)?;
+    wit::corral::host::embedding::add_to_linker::<_, embedding::Embedding>(linker, embedding::view)?;
+    wit::corral::host::inference::add_to_linker::<_, inference::Inference>(linker, inference::view)?;
+    wit::corral::host::config::add_to_linker::<_, config::Settings>(linker, config::view)
+}
+
+impl wit::corral::host::types::Host for State {}
+
+fn milliseconds(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

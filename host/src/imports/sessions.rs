@@ -1,0 +1,88 @@
+//! `corral:host/sessions`: the conversation between turns.
+
+use super::wit::corral::host::{
+    sessions::{Error, Host, Session, Turn},
+    types::Entry,
+};
+use crate::{guest::State, telemetry::calls::Interface};
+use corral_sessions as backend;
+use wasmtime::component::HasData;
+
+pub(super) struct Sessions;
+
+impl HasData for Sessions {
+    type Data<'a> = View<'a>;
+}
+
+pub(super) struct View<'a> {
+    calls: Interface<'a>,
+    sessions: &'a backend::Sessions,
+}
+
+pub(super) fn view(state: &mut State) -> View<'_> {
+    View { calls: state.services.calls.of("sessions"), sessions: &state.services.sessions }
+}
+
+impl Host for View<'_> {
+    async fn create(&mut self) -> wasmtime::Result<Result<String, Error>> {
+        Ok(self.calls.time("create", self.sessions.create()).await.map_err(Error::from))
+    }
+
+    async fn get(
+        &mut self,
+        id: String,
+        last: Option<u32>,
+    ) -> wasmtime::Result<Result<Option<Session>, Error>> {
+        let found = self.calls.time("get", self.sessions.get(&id, last)).await;
+        Ok(found.map(|session| session.map(Session::from)).map_err(Error::from))
+    }
+
+    async fn append(
+        &mut self,
+        id: String,
+        turn: Turn,
+        turn_id: String,
+    ) -> wasmtime::Result<Result<u32, Error>> {
+        let turn = backend::Turn { user: turn.user, ai: turn.ai };
+        Ok(self.calls.time("append", self.sessions.append(&id, turn, &turn_id)).await.map_err(Error::from))
+    }
+
+    async fn set_metadata(&mut self, id: String, entry: Entry) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self
+            .calls
+            .time("set-metadata", self.sessions.set_metadata(&id, &entry.key, &entry.value))
+            .await
+            .map_err(Error::from))
+    }
+
+    async fn delete(&mut self, id: String) -> wasmtime::Result<Result<bool, Error>> {
+        Ok(self.calls.time("delete", self.sessions.delete(&id)).await.map_err(Error::from))
+    }
+}
+
+impl From<backend::Session> for Session {
+    fn from(session: backend::Session) -> Self {
+        Self {
+            id: session.id,
+            created_at: session.created_at,
+            last_updated: session.last_updated,
+            history: session.history.into_iter().map(|turn| Turn { user: turn.user, ai: turn.ai }).collect(),
+            turns: session.turns,
+            metadata: session.metadata.into_iter().map(|(key, value)| Entry { key, value }).collect(),
+        }
+    }
+}
+
+impl From<backend::Error> for Error {
+    fn from(error: backend::Error) -> Self {
+        match error {
+            backend::Error::NotFound => Self::NotFound,
+            backend::Error::TooLarge { limit } => Self::TooLarge(limit),
+            backend::Error::InvalidArgument(what) => Self::InvalidArgument(what),
+            backend::Error::Unavailable(cause) => {
+                tracing::warn!(cause, "session store unavailable");
+                Self::Unavailable
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What the host itself answers: the only place in it that chooses a status.
+//!
+//! Clients learn little, the log everything. Answers of applications pass by untouched.
+
+use crate::{guest, server::health::Report, telemetry};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::json;
+use std::time::Duration;
+
+/// When a client may come back while the models load.
+const LOADING: Duration = Duration::from_secs(5);
+const INTERNAL: &str = "Something went wrong on our side.";
+
+/// Why the host answers, and not an application.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The application could not.
+    #[error(transparent)]
+    Guest(#[from] guest::Failure),
+    /// No application serves this path.
+    #[error("no application serves this path")]
+    NotFound,
+    /// The models are not loaded yet.
+    #[error("the host is still loading")]
+    Loading,
+    /// Neither the URI nor a `Host` header says who is asked.
+    #[error("the request names no host")]
+    NoHost,
+    /// Only these methods.
+    #[error("the method is not one of {0}")]
+    MethodNotAllowed(&'static str),
+    /// The bearer token is missing or another.
+    #[error("the bearer token is missing or wrong")]
+    Unauthorized,
+    /// The request's body is larger than it may be.
+    #[error("the request's body is too large")]
+    BodyTooLarge,
+    /// The request's body did not come in time.
+    #[error("the request's body did not come in time")]
+    BodyTooSlow,
+    /// The request's body broke off or is malformed.
+    #[error("the request's body cannot be read")]
+    BodyBroken,
+    /// The metrics could not be written.
+    #[error("the metrics cannot be written")]
+    Metrics(#[from] std::fmt::Error),
+}
+
+/// How a client expects to be told about errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `{"detail"}`, as FastAPI does.
+    Detail,
+    /// `{"error": {"message", "type", "param", "code"}}`, as OpenAI does.
+    OpenAi,
+}
+
+struct Row(StatusCode, &'static str, &'static str);
+
+impl Failure {
+    /// A fixed word for the log and the metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Guest(failure) => failure.kind(),
+            _ => row(self).1,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Guest(guest::Failure::Overloaded { retry_after }) => Some(*retry_after),
+            Self::Loading => Some(LOADING),
+            _ => None,
+        }
+    }
+}
+
+impl Dialect {
+    /// The dialect of the API that a path belongs to.
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Detail }
+    }
+}
+
+/// The answer in place of an application's.
+pub fn failure(failure: &Failure, dialect: Dialect) -> Response<guest::Body> {
+    let Row(status, code, message) = row(failure);
+    let body = match dialect {
+        Dialect::Detail => json!({ "detail": message }),
+        Dialect::OpenAi => {
+            json!({ "error": { "message": message, "type": kind(status), "param": null, "code": code } })
+        }
+    };
+    let mut response = json(status, &body);
+    if let Some(after) = failure.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds(after)));
+    }
+    match failure {
+        Failure::MethodNotAllowed(allowed) => {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        }
+        Failure::Unauthorized => {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// The process runs.
+pub fn alive() -> Response<guest::Body> {
+    json(StatusCode::OK, &json!({ "alive": true }))
+}
+
+/// Whether the host can do its work.
+pub fn readiness(report: &Report) -> Response<guest::Body> {
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &json!({ "ready": report.ready, "checks": report.checks }))
+}
+
+/// The metrics, as text.
+pub fn metrics(text: String) -> Response<guest::Body> {
+    response(StatusCode::OK, telemetry::metrics::MEDIA_TYPE, text)
+}
+
+fn row(failure: &Failure) -> Row {
+    use guest::Failure as Guest;
+    match failure {
+        Failure::Guest(Guest::Overloaded { .. }) => {
+            Row(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The service is busy. Try again shortly.")
+        }
+        Failure::Guest(Guest::DeadlinePassed) => {
+            Row(StatusCode::GATEWAY_TIMEOUT, "timeout", "The answer took too long.")
+        }
+        Failure::Guest(
+            Guest::CpuExceeded
+            | Guest::OutOfMemory
+            | Guest::Trapped(_)
+            | Guest::NoResponse
+            | Guest::Refused(_),
+        )
+        | Failure::Metrics(_) => Row(StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL),
+        Failure::NotFound => Row(StatusCode::NOT_FOUND, "not_found", "Not Found"),
+        Failure::Loading => {
+            Row(StatusCode::SERVICE_UNAVAILABLE, "loading", "The service is starting. Try again shortly.")
+        }
+        Failure::NoHost => Row(StatusCode::BAD_REQUEST, "no_host", "The request names no host."),
+        Failure::MethodNotAllowed(_) => {
+            Row(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method Not Allowed")
+        }
+        Failure::Unauthorized => Row(StatusCode::UNAUTHORIZED, "unauthorized", "A bearer token is needed."),
+        Failure::BodyTooLarge => Row(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large."),
+        Failure::BodyTooSlow => {
+            Row(StatusCode::REQUEST_TIMEOUT, "too_slow", "The request took too long to arrive.")
+        }
+        Failure::BodyBroken => {
+            Row(StatusCode::BAD_REQUEST, "broken_body", "The request's body cannot be read.")
+        }
+    }
+}
+
+/// OpenAI's word for whose fault it is.
+fn kind(status: StatusCode) -> &'static str {
+    if status.is_server_error() { "server_error" } else { "invalid_request_error" }
+}
+
+/// Whole seconds, rounded up, at least one.
+fn seconds(after: Duration) -> u64 {
+    let rounded = if after.subsec_nanos() > 0 { after.as_secs().saturating_add(1) } else { after.as_secs() };
+    rounded.max(1)
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<guest::Body> {
+    response(status, "application/json", body.to_string())
+}
+
+fn response(status: StatusCode, media_type: &'static str, body: String) -> Response<guest::Body> {
+    let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guest::Failure as Guest;
+    use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+
+    fn overloaded(milliseconds: u64) -> Failure {
+        Guest::Overloaded { retry_after: Duration::from_millis(milliseconds) }.into()
+    }
+
+    async fn seen(failure: &Failure, dialect: Dialect) -> (u16, String) {
+        let response = super::failure(failure, dialect);
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_row() {
+        for (failure, status, kind, detail) in [
+            (overloaded(1), 503, "overloaded", "The service is busy. Try again shortly."),
+            (Guest::DeadlinePassed.into(), 504, "deadline", "The answer took too long."),
+            (Guest::CpuExceeded.into(), 500, "cpu", INTERNAL),
+            (Guest::OutOfMemory.into(), 500, "memory", INTERNAL),
+            (Guest::Trapped(anyhow::anyhow!("secret")).into(), 500, "trap", INTERNAL),
+            (Guest::NoResponse.into(), 500, "no_response", INTERNAL),
+            (Guest::Refused(ErrorCode::LoopDetected).into(), 500, "refused", INTERNAL),
+            (Failure::NotFound, 404, "not_found", "Not Found"),
+            (Failure::Loading, 503, "loading", "The service is starting. Try again shortly."),
+            (Failure::NoHost, 400, "no_host", "The request names no host."),
+            (Failure::MethodNotAllowed("GET"), 405, "method_not_allowed", "Method Not Allowed"),
+            (Failure::Unauthorized, 401, "unauthorized", "A bearer token is needed."),
+            (Failure::BodyTooLarge, 413, "too_large", "The request is too large."),
+            (Failure::BodyTooSlow, 408, "too_slow", "The request took too long to arrive."),
+            (Failure::BodyBroken, 400, "broken_body", "The request's body cannot be read."),
+            (Failure::Metrics(std::fmt::Error), 500, "internal", INTERNAL),
+        ] {
+            let body = json!({ "detail": detail }).to_string();
+            assert_eq!(seen(&failure, Dialect::Detail).await, (status, body), "{failure:?}");
+            assert_eq!(failure.kind(), kind, "{failure:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn openai_clients_get_their_own_form() {
+        assert_eq!(Dialect::of("/v1/chat/completions"), Dialect::OpenAi);
+        assert_eq!(Dialect::of("/api/v1/chat/session"), Dialect::Detail);
+        let (_, body) = seen(&Guest::DeadlinePassed.into(), Dialect::OpenAi).await;
+        let expected = r#"{"error":{"code":"timeout","message":"The answer took too long.","param":null,"type":"server_error"}}"#;
+        assert_eq!(body, expected);
+        let (_, body) = seen(&Failure::BodyTooLarge, Dialect::OpenAi).await;
+        assert!(body.contains(r#""type":"invalid_request_error""#), "{body}");
+    }
+
+    #[test]
+    fn headers_say_what_to_do_next() {
+        let header =
+            |failure: &Failure, name| super::failure(failure, Dialect::Detail).headers().get(name).cloned();
+        assert_eq!(header(&overloaded(1), RETRY_AFTER).unwrap(), "1");
+        assert_eq!(header(&overloaded(0), RETRY_AFTER).unwrap(), "1");
+        assert_eq!(header(&overloaded(2_001), RETRY_AFTER).unwrap(), "3");
+        assert_eq!(header(&Failure::Loading, RETRY_AFTER).unwrap(), "5");
+        assert_eq!(header(&Failure::NotFound, RETRY_AFTER), None);
+        assert_eq!(header(&Failure::MethodNotAllowed("GET, HEAD"), ALLOW).unwrap(), "GET, HEAD");
+        assert_eq!(header(&Failure::Unauthorized, WWW_AUTHENTICATE).unwrap(), "Bearer");
+    }
+}

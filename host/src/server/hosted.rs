@@ -1,0 +1,89 @@
+//! The server's view of loaded applications and of the back ends behind them.
+
+use super::{
+    Application, Door,
+    application::Router,
+    health::{Check, State},
+};
+use crate::{
+    apps::{App, Apps},
+    guest,
+    imports::Services,
+    telemetry::Metrics,
+};
+use corral_inference::{Engine, Status};
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use std::sync::Arc;
+
+struct Hosted {
+    app: Arc<App>,
+    services: Arc<Services>,
+}
+
+impl Application for Hosted {
+    fn name(&self) -> &str {
+        self.app.name()
+    }
+
+    fn digest(&self) -> &str {
+        self.app.digest()
+    }
+
+    fn answer(
+        self: Arc<Self>,
+        request: Request<guest::body::Incoming>,
+        context: guest::Context,
+    ) -> BoxFuture<'static, Result<Response<guest::Body>, guest::Failure>> {
+        Box::pin(guest::answer(self.app.program().clone(), self.services.clone(), request, context))
+    }
+}
+
+/// Leads requests to the applications by their path.
+pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
+    Box::new(move |_host, path| {
+        let app = apps.route(path)?.clone();
+        Some(Arc::new(Hosted { app, services: services.clone() }))
+    })
+}
+
+/// Makes readiness and metrics tell of the model. Worth calling while it still loads.
+pub fn watch_engine(door: &Door, metrics: &Metrics, engine: &Engine) {
+    let asked = engine.clone();
+    door.watch(Check::new("model", move || std::future::ready(state(asked.status()))));
+    let loaded = engine.clone();
+    metrics.watch_engine(move || loaded.load());
+}
+
+/// Makes readiness tell of the store of conversations.
+pub fn watch_sessions(door: &Door, sessions: &corral_sessions::Sessions) {
+    let sessions = sessions.clone();
+    door.watch(Check::new("sessions", move || {
+        let sessions = sessions.clone();
+        async move { State::of(sessions.ping().await) }
+    }));
+}
+
+/// Makes readiness tell of the store of passages.
+pub fn watch_vectors(door: &Door, vectors: &corral_vectors::Vectors) {
+    let vectors = vectors.clone();
+    door.watch(Check::new("vectors", move || {
+        let vectors = vectors.clone();
+        async move { State::of(vectors.ping().await) }
+    }));
+}
+
+/// Makes metrics tell of the instances in use.
+pub fn watch_instances(metrics: &Metrics, apps: Arc<Apps>) {
+    metrics.watch_instances(move || {
+        apps.iter().map(|app| (app.name().to_owned(), app.program().slots.taken())).collect()
+    });
+}
+
+fn state(status: Status) -> State {
+    match status {
+        Status::Loading { fraction } => State::Loading(fraction),
+        Status::Ready => State::Ok,
+        Status::Failed(cause) => State::Down(cause),
+    }
+}

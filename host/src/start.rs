@@ -1,0 +1,126 @@
+//! From settings to a serving host, and back to nothing.
+//!
+//! The listeners answer health checks from the first moment; requests are let in when models,
+//! stores and applications are there.
+//!
+//! Not here: what each part does.
+
+mod sweep;
+
+use crate::{
+    apps::Apps,
+    config::Config,
+    guest,
+    imports::Services,
+    server::{Door, Server, Stop, hosted},
+    telemetry::{self, Metrics},
+};
+use anyhow::Context;
+use corral_embedding::Embedder;
+use corral_inference::Engine;
+use corral_sessions::Sessions;
+use corral_vectors::{Model, Vectors};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// What guests may take to finish after the last answer has gone out.
+const TIDYING: Duration = Duration::from_secs(2);
+
+/// Serves until told to stop.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::log::start(&config.log)?;
+    let metrics = Arc::new(Metrics::new());
+    let stop = Stop::on_signals()?;
+    let server = Server::bind(&config.server, &config.admin, metrics.clone(), stop.clone()).await?;
+    let ready = format!("ready http://{} admin http://{}", server.address(), server.admin_address());
+    let door = server.door();
+    let serving = tokio::spawn(server.run());
+
+    let loaded = tokio::select! {
+        loaded = load(config, &door, &metrics) => loaded,
+        () = stop.draining() => return Ok(serving.await?),
+    };
+    let host = match loaded {
+        Ok(host) => host,
+        Err(error) => {
+            stop.now();
+            serving.await?;
+            return Err(error);
+        }
+    };
+    door.open(hosted::router(host.apps.clone(), host.services.clone()));
+    writeln!(io::stdout(), "{ready}").context("printing the ready line")?;
+
+    let sweeping = tokio::spawn(sweep::expired(host.services.clone()));
+    serving.await?;
+    sweeping.abort();
+    host.end().await;
+    Ok(())
+}
+
+/// Everything that was loaded.
+struct Host {
+    apps: Arc<Apps>,
+    services: Arc<Services>,
+    /// Counts the epochs of every guest, so it has to live as long as they do.
+    _wasm: guest::Engine,
+}
+
+impl Host {
+    /// Ends the engine's thread once the last guests are done.
+    async fn end(self) {
+        let tidied = async {
+            while self.apps.iter().any(|app| app.program().slots.taken() > 0) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(TIDYING, tidied).await.is_err() {
+            tracing::warn!("some guests did not finish in time");
+        }
+        self.services.engine.stop().await;
+    }
+}
+
+async fn load(config: Config, door: &Arc<Door>, metrics: &Arc<Metrics>) -> anyhow::Result<Host> {
+    // The model loads on a thread of its own while everything else does here.
+    let engine = Engine::start(config.inference.clone()).context("starting the inference engine")?;
+    hosted::watch_engine(door, metrics, &engine);
+    let apps = applications(config.clone());
+    let stores = stores(config, door.clone());
+    let (apps, stores) = (apps.await?, stores.await?);
+    let (wasm, apps) = apps?;
+    let (sessions, vectors, embedder) = stores?;
+    engine.ready().await.context("loading the model")?;
+
+    let apps = Arc::new(apps);
+    hosted::watch_instances(metrics, apps.clone());
+    let services = Arc::new(Services { sessions, vectors, embedder, engine, calls: metrics.calls().clone() });
+    Ok(Host { apps, services, _wasm: wasm })
+}
+
+fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, Apps)>> {
+    spawn_blocking(move || {
+        let instances = config.apps.values().map(|app| app.limits.instances).sum();
+        let wasm = guest::Engine::new(instances)?;
+        let apps = Apps::load(&config.apps, &wasm, &config.wasm.cache)?;
+        Ok((wasm, apps))
+    })
+}
+
+fn stores(config: Config, door: Arc<Door>) -> JoinHandle<anyhow::Result<(Sessions, Vectors, Embedder)>> {
+    spawn_blocking(move || {
+        let sessions =
+            Sessions::open(&config.sessions, &config.store.path).context("opening the session store")?;
+        hosted::watch_sessions(&door, &sessions);
+        let embedder = Embedder::start(config.embedding).context("loading the embedding model")?;
+        let model = Model { name: embedder.name().to_owned(), dimensions: embedder.dimensions() };
+        let vectors =
+            Vectors::open(&config.vectors, &config.store.path, model).context("opening the vector store")?;
+        hosted::watch_vectors(&door, &vectors);
+        Ok((sessions, vectors, embedder))
+    })
+}

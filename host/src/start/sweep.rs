@@ -1,0 +1,38 @@
+//! Expired sessions are removed with everything that hangs on them.
+
+use crate::imports::Services;
+use std::{sync::Arc, time::Duration};
+
+/// An expired session is unknown at once; this is only about the space it takes.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Removes expired sessions, now and then, for as long as the host runs.
+pub(super) async fn expired(services: Arc<Services>) {
+    loop {
+        match sweep(&services).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "expired sessions removed"),
+            Err(error) => {
+                tracing::warn!(cause = format!("{error:#}"), "expired sessions not removed; trying again")
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Documents go first: if the host dies in between, the session is found again.
+async fn sweep(services: &Services) -> anyhow::Result<usize> {
+    let mut count = 0;
+    loop {
+        let expired = services.sessions.expired().await?;
+        if expired.is_empty() {
+            return Ok(count);
+        }
+        for id in &expired {
+            services.vectors.delete_partition(id).await?;
+            services.engine.forget(id).await;
+            services.sessions.purge(id).await?;
+        }
+        count += expired.len();
+    }
+}

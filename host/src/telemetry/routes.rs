@@ -1,0 +1,111 @@
+//! Paths as templates, so that neither logs nor metrics grow with every id that is asked for.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+/// Routes that metrics tell apart; every further one is `other`.
+const MOST: usize = 64;
+/// Segments of a path that a template keeps.
+const DEEPEST: usize = 8;
+/// Characters that a word in a path has at most; longer ones are ids.
+const LONGEST_WORD: usize = 24;
+
+/// The routes that metrics tell apart.
+///
+/// The host does not know a component's routes, so it learns them from answers that succeeded:
+/// made-up paths never become labels.
+pub struct Routes {
+    known: RwLock<HashSet<Arc<str>>>,
+    other: Arc<str>,
+}
+
+impl Routes {
+    /// None known yet.
+    pub fn new() -> Self {
+        Self { known: RwLock::default(), other: "other".into() }
+    }
+
+    /// The label for a template; `succeeded` tells that something answers there.
+    pub fn label(&self, template: &str, succeeded: bool) -> Arc<str> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(template).cloned();
+        known
+            .or_else(|| succeeded.then(|| self.learn(template)).flatten())
+            .unwrap_or_else(|| self.other.clone())
+    }
+
+    fn learn(&self, template: &str) -> Option<Arc<str>> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        (known.len() < MOST).then(|| {
+            let label: Arc<str> = template.into();
+            known.insert(label.clone());
+            label
+        })
+    }
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A path with `{id}` in place of everything that does not look like a word of an API.
+pub fn template(path: &str) -> String {
+    let mut template = String::with_capacity(path.len().min(128));
+    for (depth, segment) in path.split('/').skip(1).enumerate() {
+        template.push('/');
+        if depth == DEEPEST {
+            template.push_str("{rest}");
+            break;
+        }
+        template.push_str(if word(segment) { segment } else { "{id}" });
+    }
+    template
+}
+
+/// Lowercase words such as `chat` or `openapi.json`, and versions such as `v1`.
+fn word(segment: &str) -> bool {
+    let version = segment.strip_prefix('v').is_some_and(|digits| {
+        (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+    });
+    let plain = segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'-' | b'_' | b'.'));
+    version || (plain && segment.len() <= LONGEST_WORD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_cut() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/api/v1/chat/chat/text", "/api/v1/chat/chat/text"),
+            ("/api/v1/chat/session/3f0c6a1e-4f8e-4c5a-9a51-d2c6f8f2b8aa", "/api/v1/chat/session/{id}"),
+            ("/api/v1/chat/documents/Report%202024", "/api/v1/chat/documents/{id}"),
+            ("/openapi.json", "/openapi.json"),
+            ("/a/b/c/d/e/f/g/h/i/j", "/a/b/c/d/e/f/g/h/{rest}"),
+            ("/averylongwordthatisnotawordofanyapi", "/{id}"),
+            ("*", ""),
+        ] {
+            assert_eq!(template(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_routes_that_answered_become_labels() {
+        let routes = Routes::new();
+        assert_eq!(&*routes.label("/made-up", false), "other");
+        assert_eq!(&*routes.label("/chat", true), "/chat");
+        assert_eq!(&*routes.label("/chat", false), "/chat");
+    }
+
+    #[test]
+    fn labels_are_bounded() {
+        let routes = Routes::new();
+        let labels: HashSet<_> = (0..1000).map(|n| routes.label(&format!("/{n}"), true)).collect();
+        assert_eq!(labels.len(), MOST + 1);
+    }
+}

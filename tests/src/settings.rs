@@ -1,0 +1,65 @@
+//! The settings of a host under test: the repository's runtime.toml, and what a test changes.
+
+use crate::root;
+use anyhow::{Context, Result};
+use std::{fs, path::Path};
+use toml::{Table, Value};
+
+/// Settings by their full names, such as `inference.queue`.
+pub struct Settings(Table);
+
+impl Settings {
+    /// The repository's, on free ports, with models and components by absolute path, small
+    /// answers, and one thread: spinning threads collapse on a busy machine.
+    pub fn new() -> Result<Self> {
+        let path = root().join("runtime.toml");
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let mut settings = Self(toml::from_str(&text).context("parsing runtime.toml")?);
+        for key in [
+            "inference.model",
+            "embedding.model",
+            "embedding.runtime",
+            "apps.chat.gateway",
+            "apps.chat.logic",
+        ] {
+            let path = settings.get(key).and_then(Value::as_str).map(|path| root().join(path));
+            let path = path.with_context(|| format!("runtime.toml has no {key}"))?;
+            anyhow::ensure!(path.exists(), "{} is missing: run `make setup components`", path.display());
+            settings = settings.set(key, path.display().to_string());
+        }
+        Ok(settings
+            .set("server.listen", "127.0.0.1:0")
+            .set("admin.listen", "127.0.0.1:0")
+            .set("inference.threads", 1)
+            .set("inference.n_ubatch", 32)
+            .set("log.format", "json"))
+    }
+
+    /// Sets one.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        let mut table = &mut self.0;
+        let mut names = key.split('.').peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                table.insert(name.to_owned(), value.into());
+                break;
+            }
+            let next = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
+            let Some(next) = next.as_table_mut() else { break };
+            table = next;
+        }
+        self
+    }
+
+    /// Writes them to a file.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        fs::write(path, toml::to_string(&self.0)?).with_context(|| format!("writing {}", path.display()))
+    }
+
+    fn get(&self, key: &str) -> Option<&Value> {
+        let mut names = key.split('.');
+        let first = self.0.get(names.next()?);
+        names.fold(first, |value, name| value?.get(name))
+    }
+}

@@ -1,0 +1,143 @@
+//! A conversation remembers itself.
+
+use anyhow::{Context, Result};
+use e2e::{Client, Host, Reply, Settings, said};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+fn tokens(answer: &Value, name: &str) -> u64 {
+    answer["usage"][name].as_u64().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_second_turn_has_the_first_in_its_prompt() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let first = client.say(&session, "My name is Ottilie, and I live in Bremen.").await?;
+    let second = client.say(&session, "What is my name?").await?;
+
+    let alone = client.say(&client.session().await?, "What is my name?").await?;
+    let carried = tokens(&second, "prompt_tokens") - tokens(&alone, "prompt_tokens");
+    assert!(carried >= tokens(&first, "completion_tokens"), "only {carried} tokens of the past");
+    let answer = second["response"].as_str().context("no answer")?;
+    assert!(answer.contains("Ottilie"), "{answer}");
+    assert!(tokens(&second, "cached_tokens") > 0, "nothing was reused: {second}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_stored_session_has_the_specified_form() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    assert_eq!(uuid::Uuid::parse_str(&session)?.get_version_num(), 4);
+    let answer = client.say(&session, "Say \"hi\" — and a snowman: ☃").await?;
+
+    let stored = client.stored(&session).await?.body;
+    let keys: Vec<_> = stored.as_object().context("no object")?.keys().collect();
+    assert_eq!(keys, ["history", "metadata", "session_id"]);
+    let pair = json!([{ "user": "Say \"hi\" — and a snowman: ☃", "ai": answer["response"] }]);
+    assert_eq!(stored["history"], pair);
+    for name in ["created_at", "last_updated"] {
+        let time = stored["metadata"][name].as_str().context("no timestamp")?;
+        assert!(time.ends_with('Z') && time.contains('T'), "{time}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn messages_sent_at_once_are_all_answered_and_stored() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let say = |message: &'static str| {
+        let (client, session): (Client, String) = (client.clone(), session.clone());
+        async move { client.say(&session, message).await }
+    };
+    let answers = tokio::try_join!(say("One."), say("Two."), say("Three."))?;
+
+    let stored = client.stored(&session).await?.body;
+    let history = stored["history"].as_array().context("no history")?;
+    assert_eq!(history.len(), 3, "{stored}");
+    for (message, answer) in [("One.", &answers.0), ("Two.", &answers.1), ("Three.", &answers.2)] {
+        let pair = json!({ "user": message, "ai": answer["response"] });
+        assert!(history.contains(&pair), "{message} is missing in {stored}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_retry_with_the_same_key_is_stored_once() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    for _ in 0..2 {
+        let request = client.post("/api/v1/chat/chat/text", &said(&session, "Hello."));
+        let reply = Reply::of(request.header("idempotency-key", "turn-1")).await?;
+        assert_eq!(reply.status, StatusCode::OK);
+    }
+    let stored = client.stored(&session).await?.body;
+    assert_eq!(stored["history"].as_array().map(Vec::len), Some(1), "{stored}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_long_history_is_trimmed_and_the_answer_says_so() -> Result<()> {
+    let host = Host::with(
+        Settings::new()?
+            .set("inference.n_ctx", 384)
+            .set("inference.n_batch", 256)
+            .set("inference.parallel", 1),
+    )
+    .await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let long = "The cat sat on the mat and looked at the moon. ".repeat(6);
+    let mut trimmed = 0;
+    for _ in 0..6 {
+        let answer = client.say(&session, &long).await?;
+        let usage = tokens(&answer, "prompt_tokens") + tokens(&answer, "completion_tokens");
+        assert!(usage <= 384, "{usage} tokens in a context of 384");
+        trimmed = answer["trimmed"]["turns"].as_u64().unwrap_or_default();
+    }
+    assert!(trimmed > 0, "nothing was trimmed");
+    let stored = client.stored(&session).await?.body;
+    assert_eq!(stored["history"].as_array().map(Vec::len), Some(6), "trimming lost stored turns");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deleted_session_is_gone_with_its_documents() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    client.documents(&session, json!(["The canary is called Zephyrine."])).await?;
+    client.say(&session, "Hello.").await?;
+
+    let path = format!("/api/v1/chat/session/{session}");
+    let deleted = Reply::of(client.request(Method::DELETE, &path)).await?;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    assert_eq!(client.stored(&session).await?.status, StatusCode::NOT_FOUND);
+    let listed = Reply::of(client.get(&format!("/api/v1/chat/documents?session_id={session}"))).await?;
+    assert_eq!(listed.status, StatusCode::NOT_FOUND);
+    let again = Reply::of(client.request(Method::DELETE, &path)).await?;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    let said = Reply::of(client.post("/api/v1/chat/chat/text", &said(&session, "Hello?"))).await?;
+    assert_eq!(said.body, json!({ "detail": "Session not found" }));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_expires_and_each_read_prolongs_it() -> Result<()> {
+    let host = Host::with(Settings::new()?.set("sessions.expire_after", "3s")).await?;
+    let client = host.client()?;
+    let (kept, left) = (client.session().await?, client.session().await?);
+    let begun = std::time::Instant::now();
+    while begun.elapsed().as_secs() < 5 {
+        assert_eq!(client.stored(&kept).await?.status, StatusCode::OK);
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    assert_eq!(client.stored(&left).await?.status, StatusCode::NOT_FOUND);
+    Ok(())
+}

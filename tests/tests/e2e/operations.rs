@@ -1,0 +1,103 @@
+//! Starting, checking and stopping a host.
+
+use anyhow::{Context, Result};
+use e2e::{Host, Settings, binary, said};
+use serde_json::json;
+use std::{path::Path, process::Output};
+use tokio::process::Command;
+
+async fn corral(folder: &Path, arguments: &[&str]) -> Result<Output> {
+    Ok(Command::new(binary()?).args(arguments).current_dir(folder).output().await?)
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn answers_under_way_finish_at_shutdown() -> Result<()> {
+    let mut host = Host::start().await?;
+    let client = host.client()?;
+    let mut body = said(&client.session().await?, "Count to fifty in words.");
+    body["max_tokens"] = json!(60);
+    let mut events = client.stream(&body).await?;
+    while events.next().await?.context("the stream ended")?.name != "delta" {}
+    host.terminate()?;
+
+    let mut last = String::new();
+    while let Some(event) = events.next().await? {
+        last = event.name;
+    }
+    assert_eq!(last, "done");
+    assert!(host.ended().await?, "the host did not end well");
+    assert!(client.get("/livez").send().await.is_err(), "it still listens");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unknown_setting_is_refused_with_the_nearest_name() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("corral.toml"), "[inference]\nn_batsh = 1\n")?;
+    let output = corral(folder.path(), &["serve", "--config", "corral.toml"]).await?;
+    assert!(!output.status.success());
+    let text = text(&output);
+    for part in ["corral.toml", "inference.n_batsh", "n_batch"] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn check_tells_what_is_wrong_and_how_to_mend_it() -> Result<()> {
+    let host = Host::start().await?;
+    let settings = host.folder();
+    let good = corral(&settings, &["check", "--config", "runtime.toml"]).await?;
+    assert!(good.status.success(), "{}", text(&good));
+
+    let broken = tempfile::tempdir()?;
+    let file = std::fs::read_to_string(settings.join("runtime.toml"))?.replace("smollm2", "absent");
+    std::fs::write(broken.path().join("runtime.toml"), file)?;
+    let bad = corral(broken.path(), &["check", "--config", "runtime.toml"]).await?;
+    assert_eq!(bad.status.code(), Some(1), "{}", text(&bad));
+    assert!(text(&bad).contains("absent"), "{}", text(&bad));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_component_without_its_grant_is_refused_by_name() -> Result<()> {
+    let grants: toml::Value = toml::Value::Array(vec!["sessions".into(), "config".into()]);
+    let Err(error) = Host::with(Settings::new()?.set("apps.chat.grants.logic", grants)).await else {
+        anyhow::bail!("it started");
+    };
+    let text = format!("{error:#}");
+    assert!(text.contains("corral:host/") && text.contains("not granted"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn logic_that_does_not_fill_the_gateways_import_is_refused() -> Result<()> {
+    let gateway = e2e::root().join("target/wasm32-wasip2/component/corral_gateway.wasm");
+    let settings = Settings::new()?.set("apps.chat.logic", gateway.display().to_string());
+    let Err(error) = Host::with(settings).await else {
+        anyhow::bail!("it started");
+    };
+    assert!(format!("{error:#}").contains("corral:chat/turns"), "{error:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn compiled_components_are_kept_for_the_next_start() -> Result<()> {
+    let settings = Settings::new()?;
+    let host = Host::with(Settings::new()?).await?;
+    let cache = host.folder().join(".corral/cache");
+    let files = || anyhow::Ok(std::fs::read_dir(&cache)?.collect::<Result<Vec<_>, _>>()?.len());
+    assert_eq!(files()?, 1);
+    let written = |folder: &Path| {
+        anyhow::Ok(std::fs::read_dir(folder)?.next().context("empty")??.metadata()?.modified()?)
+    };
+    let before = written(&cache)?;
+    let folder = host.kill().await?;
+    let host = Host::within(folder, &settings).await?;
+    assert_eq!(written(&host.folder().join(".corral/cache"))?, before);
+    Ok(())
+}

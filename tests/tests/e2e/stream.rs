@@ -1,0 +1,73 @@
+//! Answers arrive as they are made, and stop when nobody listens.
+
+use anyhow::{Context, Result};
+use e2e::{Host, said};
+use serde_json::{Value, json};
+
+fn long(session: &str) -> Value {
+    json!({ "session_id": session, "message": "Count from one to one hundred in words.", "max_tokens": 120, "temperature": 0 })
+}
+
+#[tokio::test]
+async fn tokens_arrive_over_time_and_add_up_to_what_is_stored() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let mut events = client.stream(&long(&session)).await?;
+    let header = |name: &str| events.head().headers().get(name).and_then(|value| value.to_str().ok());
+    assert!(header("content-type").context("no type")?.starts_with("text/event-stream"));
+    assert_eq!(header("cache-control"), Some("no-cache"));
+    assert_eq!(header("x-accel-buffering"), Some("no"));
+
+    let (mut names, mut text, mut times) = (Vec::new(), String::new(), Vec::new());
+    while let Some(event) = events.next().await? {
+        if event.name == "delta" {
+            text.push_str(event.data["text"].as_str().context("no text")?);
+            times.push(event.at);
+        } else {
+            names.push(event.name);
+        }
+    }
+    assert_eq!(names, ["sources", "done"]);
+    assert!(times.len() > 20, "only {} deltas", times.len());
+    let mut distinct = times.clone();
+    distinct.dedup_by_key(|at| at.duration_since(times[0]).as_millis() / 5);
+    assert!(distinct.len() > 10, "the deltas came in {} heaps", distinct.len());
+    let stored = client.stored(&session).await?.body;
+    assert_eq!(stored["history"][0]["ai"], text);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_and_a_text_answer_are_the_same() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let text = client.say(&client.session().await?, "What is a heron?").await?;
+    let events = client.streamed(&said(&client.session().await?, "What is a heron?")).await?;
+    let streamed: String = events.iter().filter_map(|event| event.data["text"].as_str()).collect();
+    assert_eq!(text["response"], streamed);
+    let done = events.last().context("no events")?;
+    assert_eq!(done.name, "done");
+    assert_eq!(done.data["persisted"], true);
+    assert_eq!(done.data["usage"]["prompt_tokens"], text["usage"]["prompt_tokens"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_frees_its_slot_and_stores_nothing() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let mut body = long(&session);
+    body["max_tokens"] = json!(1500);
+    let mut events = client.stream(&body).await?;
+    while events.next().await?.context("the stream ended")?.name != "delta" {}
+    assert_eq!(host.metric("corral_inference_running").await?, Some(1.0));
+    drop(events);
+
+    host.until_metric("corral_inference_running", 0.0).await?;
+    let generated = host.metric("corral_inference_generated_tokens_total").await?.context("no metric")?;
+    assert!(generated < 1000.0, "{generated} tokens were generated for nobody");
+    assert_eq!(client.stored(&session).await?.body["history"], json!([]));
+    Ok(())
+}
