@@ -3,6 +3,8 @@
 //! Both sides of a comparison run in turns in one run, under the same load; the figure that
 //! counts is their ratio.
 
+#![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
+
 mod load;
 mod plain;
 mod turn;

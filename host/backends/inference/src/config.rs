@@ -1,0 +1,225 @@
+//! The settings under `[inference]`.
+//!
+//! Not here: reading them from a file (the host's `config.rs` gathers all settings).
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::{Error, input::Settings};
+
+/// What runs the model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// llama.cpp, in this process.
+    #[default]
+    LlamaCpp,
+}
+
+/// Whether attention runs as one fused kernel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlashAttention {
+    /// Where the device supports it.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// How keys and values are stored in the KV cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KvType {
+    /// 32 bits.
+    F32,
+    /// 16 bits.
+    #[default]
+    F16,
+    /// 16 bits with the range of 32.
+    Bf16,
+    /// 8 bits in blocks; as every block type it needs flash attention.
+    Q8_0,
+    /// 5 bits in blocks.
+    Q5_1,
+    /// 5 bits in blocks, without offset.
+    Q5_0,
+    /// 4 bits in blocks.
+    Q4_1,
+    /// 4 bits in blocks, without offset.
+    Q4_0,
+}
+
+impl KvType {
+    /// Bytes that 32 values take.
+    pub(crate) fn bytes_of_32(self) -> u64 {
+        match self {
+            Self::F32 => 128,
+            Self::F16 | Self::Bf16 => 64,
+            Self::Q8_0 => 34,
+            Self::Q5_1 => 24,
+            Self::Q5_0 => 22,
+            Self::Q4_1 => 20,
+            Self::Q4_0 => 18,
+        }
+    }
+}
+
+/// How tokens are chosen where a job does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sampling {
+    /// Tokens of an answer.
+    pub max_tokens: u32,
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// 0 means no bound.
+    pub top_k: u32,
+    /// 1 means no bound.
+    pub top_p: f32,
+    /// 0 means no bound.
+    pub min_p: f32,
+    /// 1 means no penalty.
+    pub repeat_penalty: f32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { max_tokens: 512, temperature: 0.7, top_k: 40, top_p: 0.95, min_p: 0.05, repeat_penalty: 1.1 }
+    }
+}
+
+/// The settings under `[inference]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What runs the model.
+    pub backend: Backend,
+    /// The GGUF file.
+    pub model: PathBuf,
+    /// The model's name for callers; the file's name without its ending if none is given.
+    pub name: Option<String>,
+    /// Layers on the GPU: -1 is all of them if there is one, 0 is none.
+    pub n_gpu_layers: i32,
+    /// Tokens that one step computes at most. One step is also how long a cancelled prompt can
+    /// still hold the engine.
+    pub n_batch: u32,
+    /// Tokens that are computed together within a step.
+    pub n_ubatch: u32,
+    /// Tokens of context that each conversation has.
+    pub n_ctx: u32,
+    /// Conversations answered at once.
+    pub parallel: u32,
+    /// CPU threads; 0 is one per core.
+    pub threads: u32,
+    /// Jobs that may wait for a slot.
+    pub queue: usize,
+    /// Whether attention runs as one fused kernel.
+    pub flash_attention: FlashAttention,
+    /// How the KV cache is stored.
+    pub kv_type: KvType,
+    /// How tokens are chosen where a job does not say.
+    pub defaults: Sampling,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            backend: Backend::LlamaCpp,
+            model: PathBuf::from(".corral/models/smollm2-135m-instruct-q4_1.gguf"),
+            name: None,
+            n_gpu_layers: -1,
+            n_batch: 512,
+            n_ubatch: 512,
+            n_ctx: 2048,
+            parallel: 4,
+            threads: 0,
+            queue: 64,
+            flash_attention: FlashAttention::Auto,
+            kv_type: KvType::F16,
+            defaults: Sampling::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The model's name for callers.
+    pub(crate) fn model_name(&self) -> String {
+        let stem = || self.model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        self.name.clone().or_else(stem).unwrap_or_default()
+    }
+
+    /// CPU threads to use.
+    pub(crate) fn thread_count(&self) -> i32 {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = if self.threads == 0 { cores() } else { self.threads as usize };
+        i32::try_from(threads).unwrap_or(i32::MAX)
+    }
+
+    /// Says which setting cannot be used, and why.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::InvalidArgument(format!("inference.{message}")));
+        if self.n_gpu_layers < -1 {
+            return refuse(format!("n_gpu_layers = {}: expected -1 or more", self.n_gpu_layers));
+        }
+        if self.n_ctx < 16 {
+            return refuse(format!("n_ctx = {}: expected at least 16", self.n_ctx));
+        }
+        if !(1..=256).contains(&self.parallel) {
+            return refuse(format!("parallel = {}: expected 1 to 256", self.parallel));
+        }
+        if self.n_batch < self.parallel {
+            return refuse(format!(
+                "n_batch = {}: expected at least parallel ({})",
+                self.n_batch, self.parallel
+            ));
+        }
+        if self.n_ubatch == 0 {
+            return refuse("n_ubatch = 0: expected at least 1".into());
+        }
+        if self.queue == 0 {
+            return refuse("queue = 0: expected at least 1".into());
+        }
+        if u64::from(self.n_ctx) * u64::from(self.parallel) > 1 << 30 {
+            return refuse(format!("n_ctx = {}: n_ctx × parallel is too large", self.n_ctx));
+        }
+        self.check_defaults()
+    }
+
+    fn check_defaults(&self) -> Result<(), Error> {
+        let Sampling { max_tokens, temperature, top_k, top_p, min_p, repeat_penalty } = self.defaults;
+        let settings = Settings { max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed: None };
+        settings.check().map_err(|error| Error::InvalidArgument(format!("inference.defaults: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kv_types_are_written_as_llama_cpp_writes_them() {
+        let read = |text: &str| serde_json::from_value::<KvType>(text.into());
+        assert_eq!(read("q8_0").unwrap(), KvType::Q8_0);
+        assert_eq!(read("bf16").unwrap(), KvType::Bf16);
+        assert!(read("q9_0").is_err());
+    }
+
+    #[test]
+    fn the_defaults_pass_and_the_name_is_the_files() {
+        let config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.model_name(), "smollm2-135m-instruct-q4_1");
+    }
+
+    #[test]
+    fn a_refused_setting_is_named() {
+        let refused = |config: Config| config.check().unwrap_err().to_string();
+        assert!(refused(Config { parallel: 0, ..Config::default() }).contains("inference.parallel = 0"));
+        assert!(refused(Config { n_batch: 2, ..Config::default() }).contains("inference.n_batch = 2"));
+        assert!(refused(Config { n_ctx: 1, ..Config::default() }).contains("inference.n_ctx = 1"));
+    }
+}

@@ -1,0 +1,162 @@
+//! Loads the model, on the engine thread, and learns what there is to know of it.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, LazyLock},
+};
+
+use llama_cpp_2::{
+    LlamaCppError, LogOptions,
+    context::{
+        LlamaContext,
+        params::{KvCacheType, LlamaContextParams},
+    },
+    list_llama_ggml_backend_devices,
+    llama_backend::LlamaBackend,
+    model::{LlamaModel, params::LlamaModelParams},
+    send_logs_to_tracing,
+};
+
+use crate::{
+    Config, FlashAttention, KvType, Model,
+    memory::{self, mebibytes},
+    template::{Facts, Format, jinja::ChatTemplate},
+    tokens::Vocabulary,
+};
+
+/// A loaded model and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub model: Arc<LlamaModel>,
+    pub vocabulary: Vocabulary,
+    pub format: Format,
+    pub description: Model,
+}
+
+/// llama.cpp, initialised once for the process and never freed: engines come and go.
+pub(crate) fn backend() -> Result<&'static LlamaBackend, String> {
+    static BACKEND: LazyLock<Result<LlamaBackend, LlamaCppError>> = LazyLock::new(|| {
+        send_logs_to_tracing(LogOptions::default());
+        LlamaBackend::init()
+    });
+    BACKEND.as_ref().map_err(|error| format!("initialising llama.cpp: {error}"))
+}
+
+/// Reads the model file; `progress` gets the fraction and says whether to go on.
+pub(crate) fn load(config: &Config, progress: impl FnMut(f32) -> bool + 'static) -> Result<Loaded, String> {
+    let backend = backend()?;
+    let need =
+        memory::Need::of(config).map_err(|error| format!("reading {}: {error}", config.model.display()))?;
+    let devices = list_llama_ggml_backend_devices();
+    need.check(memory::available(&devices, config.n_gpu_layers))?;
+    for device in &devices {
+        tracing::info!(
+            device = device.name,
+            description = device.description,
+            backend = device.backend,
+            "inference device"
+        );
+    }
+    let mut params = LlamaModelParams::default().with_progress_callback(progress);
+    // -1 is llama.cpp's default for all layers, and the setter could only make it "none" or a number.
+    if let Ok(layers) = u32::try_from(config.n_gpu_layers) {
+        params = params.with_n_gpu_layers(layers);
+    }
+    let model = LlamaModel::load_from_file(backend, &config.model, &params).map_err(|error| {
+        format!("loading {}: {error}; the log of llama.cpp says more", config.model.display())
+    })?;
+    let loaded = describe(config, Arc::new(model));
+    tracing::info!(
+        model = loaded.description.name,
+        file = %config.model.display(),
+        parameters = loaded.model.n_params(),
+        weights = mebibytes(loaded.model.size()),
+        kv_cache = mebibytes(need.cache),
+        context = loaded.description.context_length,
+        parallel = config.parallel,
+        threads = config.thread_count(),
+        template = ?loaded.description.template,
+        "model loaded"
+    );
+    Ok(loaded)
+}
+
+/// A context with a whole conversation's room for each sequence.
+pub(crate) fn context<'model>(
+    config: &Config,
+    loaded: &'model Loaded,
+) -> Result<LlamaContext<'model>, String> {
+    let n_ctx = loaded.description.context_length.saturating_mul(config.parallel);
+    let kv_type = cache_type(config.kv_type);
+    let params = LlamaContextParams::default()
+        .with_n_ctx(NonZeroU32::new(n_ctx))
+        .with_n_seq_max(config.parallel)
+        // Each sequence has its own part of the cache: none can take another's room, and what one
+        // computes does not depend on where others lie.
+        .with_kv_unified(false)
+        .with_n_batch(config.n_batch)
+        .with_n_ubatch(config.n_ubatch.min(config.n_batch))
+        .with_n_threads(config.thread_count())
+        .with_n_threads_batch(config.thread_count())
+        .with_flash_attention_policy(flash_attention(config.flash_attention))
+        .with_type_k(kv_type)
+        .with_type_v(kv_type);
+    loaded.model.new_context(backend()?, params).map_err(|error| {
+        format!("making a context of {n_ctx} tokens: {error}; the log of llama.cpp says more")
+    })
+}
+
+fn describe(config: &Config, model: Arc<LlamaModel>) -> Loaded {
+    let fact = |key: &str| model.meta_val_str(key).unwrap_or_default();
+    let (architecture, name) = (fact("general.architecture"), fact("general.name"));
+    let source = model.chat_template(None).ok().and_then(|template| template.to_string().ok());
+    let facts = Facts {
+        architecture: &architecture,
+        name: &name,
+        file: Some(&config.model),
+        template: source.as_deref(),
+    };
+    let vocabulary = Vocabulary::new(Arc::clone(&model), source.as_deref());
+    let format = if facts.is_llama2_chat() { Format::Llama2 } else { jinja(source, &vocabulary) };
+    let trained = model.n_ctx_train();
+    let context_length = if trained == 0 { config.n_ctx } else { config.n_ctx.min(trained) };
+    if context_length < config.n_ctx {
+        tracing::warn!(n_ctx = config.n_ctx, trained, "n_ctx is cut to what the model was trained for");
+    }
+    let description = Model { name: config.model_name(), context_length, template: format.kind() };
+    Loaded { model, vocabulary, format, description }
+}
+
+fn jinja(source: Option<String>, vocabulary: &Vocabulary) -> Format {
+    let Some(source) = source else { return Format::None };
+    let (begin, end) = vocabulary.begin_and_end();
+    match ChatTemplate::new(source, begin, end) {
+        Ok(template) => Format::Jinja(Box::new(template)),
+        Err(error) => {
+            tracing::error!(%error, "the model's chat template cannot be used; chats will be refused");
+            Format::None
+        }
+    }
+}
+
+/// llama.cpp's numbers.
+fn flash_attention(choice: FlashAttention) -> i32 {
+    match choice {
+        FlashAttention::Auto => -1,
+        FlashAttention::Off => 0,
+        FlashAttention::On => 1,
+    }
+}
+
+fn cache_type(kv_type: KvType) -> KvCacheType {
+    match kv_type {
+        KvType::F32 => KvCacheType::F32,
+        KvType::F16 => KvCacheType::F16,
+        KvType::Bf16 => KvCacheType::BF16,
+        KvType::Q8_0 => KvCacheType::Q8_0,
+        KvType::Q5_1 => KvCacheType::Q5_1,
+        KvType::Q5_0 => KvCacheType::Q5_0,
+        KvType::Q4_1 => KvCacheType::Q4_1,
+        KvType::Q4_0 => KvCacheType::Q4_0,
+    }
+}

@@ -1,0 +1,98 @@
+//! What the engine tells its callers: events of an answer, what it took, how the engine is.
+
+/// How a chat becomes a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Template {
+    /// Llama-2's own token-level format.
+    Llama2,
+    /// The Jinja template that the model file carries.
+    Embedded,
+    /// The model has none: chats are refused, prompts work.
+    None,
+}
+
+/// What is known of the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// Its name in the settings.
+    pub name: String,
+    /// Tokens that prompt and answer may have together.
+    pub context_length: u32,
+    /// How a chat becomes a prompt.
+    pub template: Template,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The model ended it, or a stop string did.
+    Stop,
+    /// `max_tokens` were generated, or the context is full.
+    Length,
+}
+
+/// What one answer took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt, markers included.
+    pub prompt_tokens: u32,
+    /// Those of the prompt that came from the cache.
+    pub cached_tokens: u32,
+    /// Tokens generated, without the one that ended the answer.
+    pub completion_tokens: u32,
+    /// Milliseconds until a slot was free.
+    pub queue_ms: u32,
+    /// Milliseconds from the call to the first token.
+    pub first_token_ms: u32,
+    /// Milliseconds from the call to the end.
+    pub total_ms: u32,
+}
+
+/// What happens in an answer: any number of deltas, then `Done` once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The next piece: whole characters, never part of a stop string.
+    Delta(String),
+    /// The answer is complete.
+    Done {
+        /// Why it ended.
+        finish: Finish,
+        /// What it took.
+        usage: Usage,
+    },
+}
+
+/// How the engine is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Status {
+    /// The model is being read.
+    Loading {
+        /// From 0 to 1.
+        fraction: f32,
+    },
+    /// It answers.
+    Ready,
+    /// It will not answer any more, and why.
+    Failed(String),
+}
+
+/// Gauges and counters, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Jobs that wait for a slot.
+    pub queued: u32,
+    /// Jobs in a slot.
+    pub running: u32,
+    /// Slots there are.
+    pub slots: u32,
+    /// Tokens in the KV cache.
+    pub kv_tokens: u32,
+    /// Tokens that it can hold.
+    pub kv_capacity: u32,
+    /// Tokens generated since the start.
+    pub generated_tokens: u64,
+    /// Prompt tokens of all jobs since the start.
+    pub prompt_tokens: u64,
+    /// Those of them that came from the cache.
+    pub cached_tokens: u64,
+}

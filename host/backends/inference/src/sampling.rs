@@ -1,0 +1,197 @@
+//! Chooses the next token: penalties, bounds, temperature, and the grammar if there is one.
+//!
+//! A sampler is made where the job is made, so that a bad grammar is refused there; it owns its
+//! state, knows nothing of the context and goes to the engine thread with its job.
+
+use std::sync::Arc;
+
+use llama_cpp_2::{
+    context::LlamaContext,
+    json_schema_to_grammar,
+    model::LlamaModel,
+    sampling::LlamaSampler,
+    token::{LlamaToken, data::LlamaTokenData, data_array::LlamaTokenDataArray},
+};
+
+use crate::{Constraint, Error, input::Settings};
+
+/// Tokens at the end of prompt and answer that the repeat penalty looks at.
+const PENALTY_WINDOW: usize = 64;
+/// A grammar or schema comes from a guest; these bound the work of llama.cpp's recursive parsers.
+const MAX_CONSTRAINT: usize = 64 << 10;
+const MAX_RULES: usize = 2_000;
+const MAX_NESTING: usize = 100;
+
+/// The grammar allows nothing that the model could say next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stuck;
+
+/// One job's way of choosing tokens.
+pub(crate) struct Sampler {
+    chain: LlamaSampler,
+    grammar: Option<LlamaSampler>,
+    /// The grammar points into the model's vocabulary.
+    _model: Arc<LlamaModel>,
+}
+
+impl Sampler {
+    /// A sampler for an answer to `prompt`.
+    pub fn new(
+        model: &Arc<LlamaModel>,
+        settings: &Settings,
+        constraint: Option<&Constraint>,
+        prompt: &[LlamaToken],
+    ) -> Result<Self, Error> {
+        let grammar = constraint.map(|constraint| grammar(model, constraint)).transpose()?;
+        let chain = LlamaSampler::chain(steps(model, settings, prompt), true);
+        Ok(Self { chain, grammar, _model: Arc::clone(model) })
+    }
+
+    /// The token for output `index` of the last step.
+    pub fn sample(&mut self, context: &LlamaContext<'_>, index: i32) -> Result<LlamaToken, Stuck> {
+        let Some(grammar) = &mut self.grammar else {
+            return Ok(self.chain.sample(context, index));
+        };
+        // Asking the grammar about one token is much cheaper than about all of them, and mostly
+        // the first choice is allowed.
+        let mut candidates = context.token_data_array_ith(index);
+        self.chain.apply(&mut candidates);
+        let mut token = candidates.selected_token().ok_or(Stuck)?;
+        if !allowed(grammar, token) {
+            let mut candidates = context.token_data_array_ith(index);
+            grammar.apply(&mut candidates);
+            if candidates.data.iter().all(|candidate| candidate.logit() == f32::NEG_INFINITY) {
+                return Err(Stuck);
+            }
+            self.chain.apply(&mut candidates);
+            token = candidates.selected_token().ok_or(Stuck)?;
+            // llama.cpp aborts the process on a token that its grammar did not allow.
+            if !allowed(grammar, token) {
+                return Err(Stuck);
+            }
+        }
+        self.chain.accept(token);
+        match grammar.try_accept(token) {
+            Ok(()) => Ok(token),
+            Err(error) => {
+                tracing::warn!(%error, "the grammar refused a token that it had allowed");
+                Err(Stuck)
+            }
+        }
+    }
+}
+
+fn allowed(grammar: &mut LlamaSampler, token: LlamaToken) -> bool {
+    let mut single = LlamaTokenDataArray::new(vec![LlamaTokenData::new(token, 1.0, 0.0)], false);
+    grammar.apply(&mut single);
+    single.data.first().is_some_and(|candidate| candidate.logit() != f32::NEG_INFINITY)
+}
+
+fn steps(model: &LlamaModel, settings: &Settings, prompt: &[LlamaToken]) -> Vec<LlamaSampler> {
+    let mut steps = Vec::new();
+    if settings.repeat_penalty != 1.0 {
+        let window = i32::try_from(PENALTY_WINDOW).unwrap_or(i32::MAX);
+        let penalties = LlamaSampler::penalties(model.n_vocab(), window, settings.repeat_penalty, 0.0, 0.0);
+        let recent = &prompt[prompt.len().saturating_sub(PENALTY_WINDOW)..];
+        steps.push(penalties.with_tokens(recent));
+    }
+    if settings.temperature == 0.0 {
+        steps.push(LlamaSampler::greedy());
+        return steps;
+    }
+    if settings.top_k > 0 {
+        steps.push(LlamaSampler::top_k(i32::try_from(settings.top_k).unwrap_or(i32::MAX)));
+    }
+    if settings.top_p < 1.0 {
+        steps.push(LlamaSampler::top_p(settings.top_p, 1));
+    }
+    if settings.min_p > 0.0 {
+        steps.push(LlamaSampler::min_p(settings.min_p, 1));
+    }
+    steps.push(LlamaSampler::temp(settings.temperature));
+    // llama.cpp takes u32::MAX as "choose a seed".
+    steps.push(LlamaSampler::dist(settings.seed.unwrap_or(u32::MAX)));
+    steps
+}
+
+fn grammar(model: &LlamaModel, constraint: &Constraint) -> Result<LlamaSampler, Error> {
+    let (Constraint::Grammar(text) | Constraint::JsonSchema(text)) = constraint;
+    if text.len() > MAX_CONSTRAINT {
+        return Err(invalid(format!("the constraint is longer than {MAX_CONSTRAINT} bytes")));
+    }
+    let converted;
+    let grammar = match constraint {
+        Constraint::Grammar(grammar) => grammar,
+        Constraint::JsonSchema(schema) => {
+            // serde_json also bounds the nesting, which llama.cpp's converter does not.
+            serde_json::from_str::<serde_json::Value>(schema)
+                .map_err(|error| invalid(format!("the JSON schema is not JSON: {error}")))?;
+            converted = json_schema_to_grammar(schema)
+                .map_err(|error| invalid(format!("the JSON schema cannot be made a grammar: {error}")))?;
+            &converted
+        }
+    };
+    check_size(grammar)?;
+    LlamaSampler::grammar(model, grammar, "root")
+        .map_err(|error| invalid(format!("the grammar cannot be used: {error}")))
+}
+
+fn check_size(grammar: &str) -> Result<(), Error> {
+    if grammar.matches("::=").count() > MAX_RULES {
+        return Err(invalid(format!("the grammar has more than {MAX_RULES} rules")));
+    }
+    if nesting(grammar) > MAX_NESTING {
+        return Err(invalid(format!("the grammar is nested deeper than {MAX_NESTING}")));
+    }
+    Ok(())
+}
+
+/// The deepest nesting of groups, without what is in literals, classes and comments.
+fn nesting(grammar: &str) -> usize {
+    let (mut depth, mut deepest, mut inside) = (0usize, 0, None);
+    let mut characters = grammar.chars();
+    while let Some(character) = characters.next() {
+        match (inside, character) {
+            (Some('#'), '\n') => inside = None,
+            (Some('#'), _) => {}
+            (Some(_), '\\') => {
+                characters.next();
+            }
+            (Some(close), _) if character == close => inside = None,
+            (Some(_), _) => {}
+            (None, '#') => inside = Some('#'),
+            (None, '"') => inside = Some('"'),
+            (None, '[') => inside = Some(']'),
+            (None, '(') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+    }
+    deepest
+}
+
+fn invalid(message: String) -> Error {
+    Error::InvalidArgument(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_counts_groups_and_not_text() {
+        assert_eq!(nesting(r#"root ::= ("a" | ("b" "(((" [(]) ) # ((((("#), 2);
+        assert_eq!(nesting(r#"root ::= "\"(" ( "x" )"#), 1);
+        assert!(nesting(&"(".repeat(500)) > MAX_NESTING);
+    }
+
+    #[test]
+    fn oversized_grammars_are_refused_before_llama_cpp_sees_them() {
+        assert!(check_size(&"a ::= b\n".repeat(MAX_RULES + 1)).is_err());
+        assert!(check_size(&"(".repeat(MAX_NESTING + 1)).is_err());
+        assert!(check_size("root ::= \"x\"").is_ok());
+    }
+}

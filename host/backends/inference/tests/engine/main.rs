@@ -1,0 +1,8 @@
+//! The engine's promises, with the real small model.
+//!
+//! One thread, temperature 0 and small micro-batches: then what is computed does not depend on what
+//! is computed beside it.
+
+mod answers;
+mod cache;
+mod harness;
