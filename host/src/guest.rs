@@ -20,9 +20,10 @@ use crate::{imports::Services, telemetry::Record};
 use body::Guarded;
 use busy::Busy;
 use bytesize::ByteSize;
+use futures_util::FutureExt as _;
 use http::{Request, Response};
 use slots::{Slot, Slots};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 use tracing::Instrument;
 use wasmtime::Store;
@@ -70,8 +71,9 @@ pub struct Context {
 
 /// The guest's answer: its head now, its body as the guest writes it.
 ///
-/// Dropping the body before its end stops the guest; after its end the guest may still finish
-/// what it does (until the deadline).
+/// The guest runs within this future until it has answered, and only then on a task of its own:
+/// most are done by then, and a change of threads would cost as much as they do. Dropping the
+/// body before its end stops the guest; after its end the guest may still finish what it does.
 pub async fn answer(
     program: Arc<Program>,
     services: Arc<Services>,
@@ -80,35 +82,32 @@ pub async fn answer(
 ) -> Result<Response<Body>, Failure> {
     let slot = program.slots.take(context.deadline).await?;
     let deadline = context.deadline + GRACE;
-    let (head, answered) = oneshot::channel();
-    let task = tokio::spawn(run(program, services, request, context, slot, head).in_current_span());
-    let mut guest = Guest(Some(task));
+    let (head, mut answered) = oneshot::channel();
+    let mut running = Box::pin(caught(run(program, services, request, context, slot, head)));
 
-    match tokio::time::timeout_at(deadline, answered).await {
-        Err(_elapsed) => Err(Failure::DeadlinePassed),
-        Ok(Ok(Ok(response))) => Ok(response.map(|body| Body::new(Guarded::new(body, guest, deadline)))),
-        Ok(Ok(Err(code))) => Err(Failure::Refused(code)),
-        // The sender went down with the guest, which says why.
-        Ok(Err(_closed)) => Err(guest.failure().await),
-    }
+    let (head, guest) = tokio::select! {
+        biased;
+        ended = &mut running => {
+            ended?;
+            (answered.try_recv().map_err(|_none| Failure::NoResponse)?, Guest(None))
+        }
+        head = &mut answered => match head {
+            Ok(head) => (head, Guest(Some(tokio::spawn(running.in_current_span())))),
+            // The sender went down with the guest, which says why.
+            Err(_closed) => return running.await.and(Err(Failure::NoResponse)),
+        },
+    };
+    let response = head.map_err(Failure::Refused)?;
+    Ok(response.map(|body| Body::new(Guarded::new(body, guest, deadline))))
 }
 
-/// A running guest. Dropping it stops the guest.
+/// A guest that still runs. Dropping it stops it.
 pub struct Guest(Option<JoinHandle<Result<(), Failure>>>);
 
 impl Guest {
     /// Lets the guest run on by itself.
     fn release(&mut self) {
         self.0 = None;
-    }
-
-    async fn failure(&mut self) -> Failure {
-        let Some(task) = self.0.take() else { return Failure::NoResponse };
-        match task.await {
-            Ok(Ok(())) => Failure::NoResponse,
-            Ok(Err(failure)) => failure,
-            Err(panic) => Failure::Trapped(anyhow::Error::new(panic).context("running the guest")),
-        }
     }
 }
 
@@ -118,6 +117,15 @@ impl Drop for Guest {
             task.abort();
         }
     }
+}
+
+/// A panic on the host's side of an import ends its request, not the connection.
+async fn caught(run: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_panic| {
+        let failure = Failure::Trapped(anyhow::anyhow!("the host panicked while it served an import"));
+        failure.log();
+        Err(failure)
+    })
 }
 
 type Head = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>>;

@@ -25,7 +25,8 @@ pub struct Reply {
 }
 
 impl Client {
-    pub(crate) fn new(url: &str) -> Result<Self> {
+    /// A client of the host at an address such as `http://127.0.0.1:3000`.
+    pub fn new(url: &str) -> Result<Self> {
         // reqwest wants to know who would encrypt, although nothing here is; later ones are refused.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy().build()?;

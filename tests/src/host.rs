@@ -33,8 +33,7 @@ impl Host {
 
     /// Starts in a folder that may hold an earlier host's data.
     pub async fn within(folder: TempDir, settings: &Settings) -> Result<Self> {
-        settings.write(&folder.path().join("runtime.toml"))?;
-        let mut process = Self::command(&folder)?.spawn().context("starting corral")?;
+        let mut process = Self::spawn(&folder, settings)?;
         let stdout = process.stdout.take().context("the host's output")?;
         let mut lines = BufReader::new(stdout).lines();
         let ready = async {
@@ -56,7 +55,13 @@ impl Host {
         Ok(Self { process, folder, url, admin })
     }
 
-    /// The host's program, and its first argument, in a folder of its own.
+    /// Only spawns: what the host says while it starts is the test.
+    pub fn spawn(folder: &TempDir, settings: &Settings) -> Result<Child> {
+        settings.write(&folder.path().join("runtime.toml"))?;
+        Self::command(folder)?.spawn().context("starting corral")
+    }
+
+    /// The host's program in a folder of its own.
     fn command(folder: &TempDir) -> Result<Command> {
         let binary = binary()?;
         let log = fs::OpenOptions::new().create(true).append(true).open(folder.path().join("log"))?;

@@ -17,29 +17,46 @@ pub struct Open {
 }
 
 /// Sends a whole reply.
+///
+/// What fits the host's buffer is written before the head is sent, so that both go out at once
+/// and nobody waits in between.
 pub fn send(out: ResponseOutparam, reply: Reply) {
     let mut headers = reply.headers;
     if !reply.body.is_empty() {
         headers.push(("content-length", reply.body.len().to_string()));
     }
-    if let Some(mut open) = open(out, reply.status, headers)
-        && open.write(&reply.body).is_ok()
-    {
+    let Some(response) = head(reply.status, headers) else { return };
+    let Ok(body) = response.body() else { return };
+    let Ok(stream) = body.write() else { return };
+    let mut open = Open { stream, body };
+    let fits = open.stream.check_write().is_ok_and(|room| reply.body.len() as u64 <= room);
+    if fits && open.stream.write(&reply.body).is_ok() {
+        open.finish();
+        ResponseOutparam::set(out, Ok(response));
+        return;
+    }
+    ResponseOutparam::set(out, Ok(response));
+    if open.write(&reply.body).is_ok() {
         open.finish();
     }
 }
 
 /// Sends the head of a response. None if the host takes none.
 pub fn open(out: ResponseOutparam, status: u16, headers: Vec<(&'static str, String)>) -> Option<Open> {
-    let entries: Vec<_> =
-        headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
-    let response = OutgoingResponse::new(Fields::from_list(&entries).ok()?);
-    response.set_status_code(status).ok()?;
+    let response = head(status, headers)?;
     let body = response.body().ok()?;
     // Set first, written later: the host reads the body while it is written.
     ResponseOutparam::set(out, Ok(response));
     let stream = body.write().ok()?;
     Some(Open { stream, body })
+}
+
+fn head(status: u16, headers: Vec<(&'static str, String)>) -> Option<OutgoingResponse> {
+    let entries: Vec<_> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
+    let response = OutgoingResponse::new(Fields::from_list(&entries).ok()?);
+    response.set_status_code(status).ok()?;
+    Some(response)
 }
 
 impl Open {

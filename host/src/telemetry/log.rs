@@ -7,8 +7,18 @@ use tracing::{Dispatch, level_filters::LevelFilter};
 use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter};
 
 /// Crates whose every step is of no interest here. The settings can name them louder.
-const NOISY: [&str; 9] =
-    ["cranelift_codegen", "fastembed", "h2", "hyper", "hyper_util", "ort", "reqwest", "rustls", "wasmtime"];
+const NOISY: [&str; 10] = [
+    "cranelift_codegen",
+    "fastembed",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "llama-cpp-2",
+    "ort",
+    "reqwest",
+    "rustls",
+    "wasmtime",
+];
 
 /// Logs from here on, as the settings say.
 pub fn start(config: &Config) -> anyhow::Result<()> {

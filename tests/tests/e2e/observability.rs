@@ -1,7 +1,7 @@
 //! What an operator sees: one line a request, metrics, health, and never what a person typed.
 
 use anyhow::{Context, Result};
-use e2e::{Host, Reply, said};
+use e2e::{Client, Host, Reply, Settings, said};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -79,5 +79,32 @@ async fn health_is_told_on_both_listeners() -> Result<()> {
         let ready = Reply::of(client.get("/readyz")).await?;
         assert_eq!((ready.status, &ready.body["ready"]), (StatusCode::OK, &json!(true)), "{}", ready.body);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_loads_lives_but_is_not_ready() -> Result<()> {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let folder = tempfile::tempdir()?;
+    let settings = Settings::new()?.set("server.listen", free.to_string());
+    let mut process = Host::spawn(&folder, &settings)?;
+    let client = Client::new(&format!("http://{free}"))?;
+
+    let first = loop {
+        match Reply::of(client.get("/readyz")).await {
+            Ok(reply) => break reply,
+            Err(_not_listening_yet) => tokio::time::sleep(std::time::Duration::from_millis(2)).await,
+        }
+    };
+    assert_eq!((first.status, &first.body["ready"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)));
+    assert_eq!(Reply::of(client.get("/livez")).await?.status, StatusCode::OK);
+    let early = Reply::of(client.get("/openapi.json")).await?;
+    assert_eq!(early.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(early.header("retry-after").is_some());
+    while Reply::of(client.get("/readyz")).await?.status != StatusCode::OK {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(Reply::of(client.get("/openapi.json")).await?.status, StatusCode::OK);
+    process.kill().await?;
     Ok(())
 }

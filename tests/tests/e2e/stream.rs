@@ -1,7 +1,7 @@
 //! Answers arrive as they are made, and stop when nobody listens.
 
 use anyhow::{Context, Result};
-use e2e::{Host, said};
+use e2e::{Host, Settings, said};
 use serde_json::{Value, json};
 
 fn long(session: &str) -> Value {
@@ -69,5 +69,27 @@ async fn a_client_that_leaves_frees_its_slot_and_stores_nothing() -> Result<()> 
     let generated = host.metric("corral_inference_generated_tokens_total").await?.context("no metric")?;
     assert!(generated < 1000.0, "{generated} tokens were generated for nobody");
     assert_eq!(client.stored(&session).await?.body["history"], json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_its_turn_is_kept_alive_by_pings() -> Result<()> {
+    let host = Host::with(Settings::new()?.set("inference.parallel", 1)).await?;
+    let client = host.client()?;
+    let mut ahead = Vec::new();
+    for _ in 0..6 {
+        let mut body = long(&client.session().await?);
+        body["max_tokens"] = json!(600);
+        ahead.push(client.stream(&body).await?);
+    }
+    let body = long(&client.session().await?);
+    let mut waiting = client.post("/api/v1/chat/chat/stream", &body).send().await?;
+    let mut text = String::new();
+    while !text.contains("\n\n: ping\n") {
+        let bytes = waiting.chunk().await?.context("the stream ended without a ping")?;
+        text.push_str(std::str::from_utf8(&bytes)?);
+        assert!(!text.contains("event: delta"), "it did not have to wait");
+    }
+    assert!(text.starts_with("event: sources\n"), "{text}");
     Ok(())
 }
