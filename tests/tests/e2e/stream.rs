@@ -77,10 +77,9 @@ async fn a_stream_that_waits_its_turn_is_kept_alive_by_pings() -> Result<()> {
     let host = Host::with(Settings::new()?.set("inference.parallel", 1)).await?;
     let client = host.client()?;
     let mut ahead = Vec::new();
-    for _ in 0..6 {
-        let mut body = long(&client.session().await?);
-        body["max_tokens"] = json!(600);
-        ahead.push(client.stream(&body).await?);
+    // Together they take longer than the 15 seconds after which a client hears that the work goes on.
+    for _ in 0..40 {
+        ahead.push(client.stream(&long(&client.session().await?)).await?);
     }
     let body = long(&client.session().await?);
     let mut waiting = client.post("/api/v1/chat/chat/stream", &body).send().await?;
