@@ -73,6 +73,24 @@ async fn a_client_that_leaves_frees_its_slot_and_stores_nothing() -> Result<()> 
 }
 
 #[tokio::test]
+async fn a_client_that_gives_up_on_a_whole_answer_frees_its_slot_too() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let mut body = long(&session);
+    body["max_tokens"] = json!(1500);
+    let asking = tokio::spawn(client.post("/api/v1/chat/chat/text", &body).send());
+    host.until_metric("corral_inference_running", 1.0).await?;
+    asking.abort();
+
+    host.until_metric("corral_inference_running", 0.0).await?;
+    let generated = host.metric("corral_inference_generated_tokens_total").await?.context("no metric")?;
+    assert!(generated < 1000.0, "{generated} tokens were generated for nobody");
+    assert_eq!(client.stored(&session).await?.body["history"], json!([]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_stream_that_waits_its_turn_is_kept_alive_by_pings() -> Result<()> {
     let host = Host::with(Settings::new()?.set("inference.parallel", 1)).await?;
     let client = host.client()?;
