@@ -17,11 +17,11 @@ async fn the_second_turn_has_the_first_in_its_prompt() -> Result<()> {
     let first = client.say(&session, "My name is Ottilie, and I live in Bremen.").await?;
     let second = client.say(&session, "What is my name?").await?;
 
+    // What the small model makes of it is its own affair; that it was given it is ours.
     let alone = client.say(&client.session().await?, "What is my name?").await?;
     let carried = tokens(&second, "prompt_tokens") - tokens(&alone, "prompt_tokens");
-    assert!(carried >= tokens(&first, "completion_tokens"), "only {carried} tokens of the past");
-    let answer = second["response"].as_str().context("no answer")?;
-    assert!(answer.contains("Ottilie"), "{answer}");
+    let told = 10;
+    assert!(carried >= tokens(&first, "completion_tokens") + told, "only {carried} tokens of the past");
     assert!(tokens(&second, "cached_tokens") > 0, "nothing was reused: {second}");
     Ok(())
 }

@@ -12,7 +12,7 @@ async fn sessions_survive_a_kill_in_mid_answer() -> Result<()> {
     let session = client.session().await?;
     client.documents(&session, json!([{ "text": "The ferry leaves at nine.", "id": "ferry" }])).await?;
     let answer = client.say(&session, "Hello.").await?;
-    let body = json!({ "session_id": session, "message": "Count to a thousand.", "max_tokens": 1000 });
+    let body = json!({ "session_id": session, "message": "Tell me a long story about a heron.", "max_tokens": 1000 });
     let mut events = client.stream(&body).await?;
     while events.next().await?.context("the stream ended")?.name != "delta" {}
     let folder = host.kill().await?;

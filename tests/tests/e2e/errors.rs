@@ -100,7 +100,7 @@ async fn a_full_queue_is_503_and_says_when_to_return() -> Result<()> {
     let settings = Settings::new()?.set("inference.parallel", 1).set("inference.queue", 1);
     let host = Host::with(settings).await?;
     let client = host.client()?;
-    let mut body = said(&client.session().await?, "Count to a thousand.");
+    let mut body = said(&client.session().await?, "Tell me a long story about a heron.");
     body["max_tokens"] = json!(1500);
     let running = client.stream(&body).await?;
     host.until_metric("corral_inference_running", 1.0).await?;
@@ -121,7 +121,7 @@ async fn a_full_queue_is_503_and_says_when_to_return() -> Result<()> {
 async fn an_answer_that_takes_too_long_is_504() -> Result<()> {
     let host = Host::with(Settings::new()?.set("server.request_timeout", "1s")).await?;
     let client = host.client()?;
-    let mut body = said(&client.session().await?, "Count to a thousand.");
+    let mut body = said(&client.session().await?, "Tell me a long story about a heron.");
     body["max_tokens"] = json!(1500);
     let late = Reply::of(client.post(TEXT, &body)).await?;
     assert_eq!(late.status, StatusCode::GATEWAY_TIMEOUT, "{}", late.body);

@@ -18,7 +18,7 @@ fn text(output: &Output) -> String {
 async fn answers_under_way_finish_at_shutdown() -> Result<()> {
     let mut host = Host::start().await?;
     let client = host.client()?;
-    let mut body = said(&client.session().await?, "Count to fifty in words.");
+    let mut body = said(&client.session().await?, "Tell me a long story about a heron.");
     body["max_tokens"] = json!(60);
     let mut events = client.stream(&body).await?;
     while events.next().await?.context("the stream ended")?.name != "delta" {}
