@@ -8,6 +8,22 @@ fn long(session: &str) -> Value {
     json!({ "session_id": session, "message": "Tell me a long story about a heron.", "max_tokens": 120, "temperature": 0 })
 }
 
+/// Far more than a test would wait for.
+fn endless(session: &str) -> Value {
+    let mut body = long(session);
+    body["max_tokens"] = json!(1500);
+    body
+}
+
+/// Nothing is generated any more, long before the end, and nothing was stored.
+async fn generation_stops(host: &Host, session: &str) -> Result<()> {
+    host.until_metric("corral_inference_running", 0.0).await?;
+    let generated = host.metric("corral_inference_generated_tokens_total").await?.context("no metric")?;
+    assert!(generated < 1000.0, "{generated} tokens were generated for nobody");
+    assert_eq!(host.client()?.stored(session).await?.body["history"], json!([]));
+    Ok(())
+}
+
 #[tokio::test]
 async fn tokens_arrive_over_time_and_add_up_to_what_is_stored() -> Result<()> {
     let host = Host::start().await?;
@@ -58,18 +74,13 @@ async fn a_client_that_leaves_frees_its_slot_and_stores_nothing() -> Result<()> 
     let host = Host::start().await?;
     let client = host.client()?;
     let session = client.session().await?;
-    let mut body = long(&session);
-    body["max_tokens"] = json!(1500);
+    let body = endless(&session);
     let mut events = client.stream(&body).await?;
     while events.next().await?.context("the stream ended")?.name != "delta" {}
     assert_eq!(host.metric("corral_inference_running").await?, Some(1.0));
     drop(events);
 
-    host.until_metric("corral_inference_running", 0.0).await?;
-    let generated = host.metric("corral_inference_generated_tokens_total").await?.context("no metric")?;
-    assert!(generated < 1000.0, "{generated} tokens were generated for nobody");
-    assert_eq!(client.stored(&session).await?.body["history"], json!([]));
-    Ok(())
+    generation_stops(&host, &session).await
 }
 
 #[tokio::test]
@@ -77,17 +88,12 @@ async fn a_client_that_gives_up_on_a_whole_answer_frees_its_slot_too() -> Result
     let host = Host::start().await?;
     let client = host.client()?;
     let session = client.session().await?;
-    let mut body = long(&session);
-    body["max_tokens"] = json!(1500);
+    let body = endless(&session);
     let asking = tokio::spawn(client.post("/api/v1/chat/chat/text", &body).send());
     host.until_metric("corral_inference_running", 1.0).await?;
     asking.abort();
 
-    host.until_metric("corral_inference_running", 0.0).await?;
-    let generated = host.metric("corral_inference_generated_tokens_total").await?.context("no metric")?;
-    assert!(generated < 1000.0, "{generated} tokens were generated for nobody");
-    assert_eq!(client.stored(&session).await?.body["history"], json!([]));
-    Ok(())
+    generation_stops(&host, &session).await
 }
 
 #[tokio::test]

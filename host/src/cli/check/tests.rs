@@ -4,9 +4,9 @@ use super::*;
 use std::{fs, net::TcpListener, path::PathBuf};
 
 /// A folder with everything that the host wants, as far as the first bytes of each file go.
-struct Workplace(tempfile::TempDir);
+struct Fixture(tempfile::TempDir);
 
-impl Workplace {
+impl Fixture {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         place.write("runtime.toml", SETTINGS);
@@ -47,7 +47,7 @@ const SETTINGS: &str = "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"
 
 #[test]
 fn what_the_checks_look_at_is_found_and_nothing_is_left_behind() {
-    let place = Workplace::new();
+    let place = Fixture::new();
     let before = fs::read_dir(place.path(".corral")).unwrap().count();
     // The components here have no inside: only that is wrong.
     let wrong = place.wrong();
@@ -57,7 +57,7 @@ fn what_the_checks_look_at_is_found_and_nothing_is_left_behind() {
 
 #[test]
 fn each_thing_that_is_wrong_is_told_with_how_to_mend_it() {
-    let place = Workplace::new();
+    let place = Fixture::new();
     place.write("g.wasm", "\0asm\x01\0\0\0");
     fs::remove_file(place.path("l.wasm")).unwrap();
     place.write(".corral/models/smollm2-135m-instruct-q4_1.gguf", "<!DOCTYPE html>");
@@ -88,7 +88,7 @@ fn each_thing_that_is_wrong_is_told_with_how_to_mend_it() {
 
 #[test]
 fn without_settings_nothing_else_is_looked_at() {
-    let place = Workplace::new();
+    let place = Fixture::new();
     place.write("runtime.toml", "[inference]\nn_ctx = 0\nqueue = 0");
     let wrong = place.wrong();
     assert_eq!(wrong.len(), 3, "{wrong:#?}");
