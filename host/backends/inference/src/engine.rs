@@ -175,6 +175,12 @@ impl Engine {
         let _ = self.shared().queue.forget(session).await;
     }
 
+    /// The sessions for which something is cached while nothing is generated for them. Waits until the
+    /// model is loaded; none if the engine is gone.
+    pub async fn sessions(&self) -> Vec<String> {
+        self.shared().queue.inquire().await.unwrap_or_default()
+    }
+
     /// Ends the engine thread; answers under way end with [`Error::Unavailable`]. Returns when it
     /// has ended.
     pub async fn stop(&self) {

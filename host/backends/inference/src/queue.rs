@@ -1,4 +1,4 @@
-//! What waits for the engine thread: jobs up to a bound, preparations, sessions to forget.
+//! What waits for the engine thread: jobs up to a bound, preparations, sessions to forget, questions.
 //!
 //! A job whose caller left, or whose deadline passed, gives its place free.
 
@@ -61,6 +61,8 @@ struct Waiting {
     jobs: VecDeque<Job>,
     preparations: VecDeque<Preparation>,
     forgettings: Vec<Forgetting>,
+    /// Who wants to know the sessions that something is kept for.
+    inquiries: Vec<oneshot::Sender<Vec<String>>>,
     stopping: bool,
     closed: Option<String>,
 }
@@ -126,6 +128,17 @@ impl Queue {
         told
     }
 
+    /// Asks the engine for which sessions it keeps something while nothing is generated for them.
+    pub fn inquire(&self) -> oneshot::Receiver<Vec<String>> {
+        let (answer, told) = oneshot::channel();
+        let mut waiting = self.lock();
+        if waiting.closed.is_none() {
+            waiting.inquiries.push(answer);
+            self.arrival.notify_one();
+        }
+        told
+    }
+
     /// The next job that someone still waits for.
     pub fn next_job(&self) -> Option<Job> {
         let mut waiting = self.lock();
@@ -154,6 +167,11 @@ impl Queue {
         std::mem::take(&mut self.lock().forgettings)
     }
 
+    /// The questions to answer now.
+    pub fn inquiries(&self) -> Vec<oneshot::Sender<Vec<String>>> {
+        std::mem::take(&mut self.lock().inquiries)
+    }
+
     /// Jobs that wait.
     pub fn len(&self) -> usize {
         let mut waiting = self.lock();
@@ -168,6 +186,7 @@ impl Queue {
                 && waiting.jobs.is_empty()
                 && waiting.preparations.is_empty()
                 && waiting.forgettings.is_empty()
+                && waiting.inquiries.is_empty()
         };
         drop(self.arrival.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner));
     }
@@ -192,6 +211,7 @@ impl Queue {
         }
         waiting.preparations.clear();
         waiting.forgettings.clear();
+        waiting.inquiries.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

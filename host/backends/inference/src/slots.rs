@@ -2,6 +2,8 @@
 //!
 //! Not here: the KV cache itself (`worker` keeps it equal to what is written here).
 
+use std::collections::BTreeSet;
+
 use llama_cpp_2::token::LlamaToken;
 
 use crate::answer::Answer;
@@ -55,6 +57,15 @@ impl Slots {
     /// Tokens in the KV cache.
     pub fn tokens(&self) -> usize {
         self.slots.iter().map(|slot| slot.tokens.len()).sum()
+    }
+
+    /// The sessions that something is kept for and that nothing is generated for, each once.
+    pub fn resting(&self) -> Vec<String> {
+        let owners = |busy: bool| -> BTreeSet<&String> {
+            let slots = self.slots.iter().filter(|slot| slot.answer.is_some() == busy);
+            slots.filter_map(|slot| slot.owner.as_ref()).collect()
+        };
+        owners(false).difference(&owners(true)).map(|&owner| owner.clone()).collect()
     }
 
     /// Notes that a slot is used now.

@@ -65,6 +65,7 @@ impl<'model> Worker<'model> {
     fn work(&mut self) -> Result<(), Fatal> {
         while !self.shared.queue.is_stopping() {
             self.forget()?;
+            self.tell();
             self.sweep()?;
             self.admit()?;
             self.prepare()?;
@@ -107,6 +108,14 @@ impl<'model> Worker<'model> {
             let _ = forgetting.done.send(());
         }
         Ok(())
+    }
+
+    /// Answers those who want to know for which sessions something is kept.
+    fn tell(&self) {
+        for inquiry in self.shared.queue.inquiries() {
+            // Whoever asked may have left.
+            let _ = inquiry.send(self.slots.resting());
+        }
     }
 
     /// Frees the slots of answers that nobody waits for.

@@ -47,6 +47,8 @@ pub fn connect(path: &Path, patience: Duration) -> Result<Connection, Error> {
     // the file's consistency.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted is overwritten with zeros, free pages too: a deleted conversation is gone from the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     Ok(connection)
 }
@@ -55,6 +57,13 @@ pub fn connect(path: &Path, patience: Duration) -> Result<Connection, Error> {
 pub fn connect_for_reading(path: &Path, patience: Duration) -> Result<Connection, Error> {
     let connection = connect(path, patience)?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection that empties the write-ahead log. It gives way at once where others are at work.
+pub fn connect_for_scrubbing(path: &Path, patience: Duration) -> Result<Connection, Error> {
+    let connection = connect(path, patience)?;
+    connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
 }
 

@@ -8,12 +8,14 @@
 mod error;
 mod file;
 mod schema;
+mod scrub;
 mod work;
 
 pub use error::Error;
 pub use schema::Schema;
 
 use rusqlite::{Transaction, TransactionBehavior};
+use scrub::Scrubber;
 use std::{path::Path, thread, time::Duration};
 use tokio::time::Instant;
 use work::Queue;
@@ -42,6 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Database {
     writes: Queue,
     reads: Queue,
+    scrubber: Scrubber,
 }
 
 /// When a call that starts now has to have ended.
@@ -84,7 +87,8 @@ impl Database {
             .collect::<Result<Vec<_>, _>>()?;
         let writes = Queue::start(&format!("{}-write", schema.part), vec![writer])?;
         let reads = Queue::start(&format!("{}-read", schema.part), readers)?;
-        Ok(Ok((Self { writes, reads }, done)))
+        let scrubber = Scrubber::start(&format!("{}-scrub", schema.part), file::connect_for_scrubbing(path, PATIENCE)?)?;
+        Ok(Ok((Self { writes, reads, scrubber }, done)))
     }
 
     /// Runs `work` in a transaction that is the only one to write; an error takes everything back, and
@@ -97,6 +101,18 @@ impl Database {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         self.writes.submit(TransactionBehavior::Immediate, deadline, work).await
+    }
+
+    /// Like [`write`](Self::write), for work that deletes: within seconds of the commit neither the file nor its
+    /// write-ahead log holds what was deleted, unless somebody reads without a pause.
+    pub async fn erase<T: Send + 'static, E: From<Error> + Send + 'static>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let erased = self.write(deadline, work).await?;
+        self.scrubber.ask();
+        Ok(erased)
     }
 
     /// Runs `work` on one state of the file, whatever is written meanwhile.

@@ -180,3 +180,29 @@ async fn reads_that_panic_end_no_thread() {
     database.write(deadline(), add).await.unwrap();
     assert_eq!(count(&database).await, 1);
 }
+
+#[tokio::test]
+async fn what_was_erased_leaves_the_disk() {
+    let (database, folder) = new();
+    let canary = "a canary that sings in the mine";
+    let add = move |at: &Transaction<'_>| {
+        // More than a page, so that it also lies in pages of its own.
+        Ok::<_, Error>(at.execute("INSERT INTO notes VALUES (?1), (?2)", (canary, canary.repeat(1000)))?)
+    };
+    database.write(deadline(), add).await.unwrap();
+    assert!(on_disk(&folder, canary), "where it would be found");
+    let erase = |at: &Transaction<'_>| Ok::<_, Error>(at.execute("DELETE FROM notes", ())?);
+    assert_eq!(database.erase(deadline(), erase).await.unwrap(), 2);
+    for _ in 0..200 {
+        if !on_disk(&folder, canary) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("still on the disk");
+}
+
+fn on_disk(folder: &TempDir, text: &str) -> bool {
+    let files = fs::read_dir(folder.path()).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    files.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}

@@ -66,6 +66,22 @@ async fn preparing_gives_way_to_jobs() {
 }
 
 #[tokio::test]
+async fn what_is_kept_for_whom_is_told() {
+    let engine = engine(config()).await;
+    let options = |session: Option<&str>, limit| Options { session: session.map(Into::into), ..greedy(limit) };
+    let prompt = || Input::Prompt(long_prompt(60));
+    run(&engine, prompt(), options(Some("b"), 2)).await;
+    run(&engine, prompt(), options(Some("a"), 2)).await;
+    run(&engine, prompt(), options(None, 2)).await;
+    assert_eq!(engine.sessions().await, ["a", "b"]);
+    let mut running = engine.generate(None, prompt(), options(Some("a"), 400), in_a_minute()).await.unwrap();
+    running.next(1).await.unwrap();
+    assert_eq!(engine.sessions().await, ["b"], "one that is answered is not at rest");
+    engine.forget("b").await;
+    assert!(engine.sessions().await.is_empty());
+}
+
+#[tokio::test]
 async fn forgetting_clears_the_cache_and_cancels_the_sessions_jobs() {
     let engine = engine(Config { parallel: 1, ..config() }).await;
     let options = |limit| Options { session: Some("a".into()), ..greedy(limit) };
