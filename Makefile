@@ -10,7 +10,7 @@ endif
 WASM := --profile component --target wasm32-wasip2
 COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 
-.PHONY: help setup components guests build run test check bench clean
+.PHONY: help setup services components guests build run test check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -19,7 +19,7 @@ help: ## lists the targets
 run: build ## sets up what is missing, builds, and serves as runtime.toml says
 	target/release/corral serve --config runtime.toml
 
-test: build guests check ## every test: format, lints, units, components, and the real binary with the small models
+test: build guests services check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
 	cargo test --release --workspace
 
 check: setup ## format and lints, warnings being errors
@@ -27,7 +27,7 @@ check: setup ## format and lints, warnings being errors
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy $(COMPONENTS) -p hostile -- -D warnings
 
-bench: build ## what the host costs: a trivial route against plain hyper, and a turn stage by stage
+bench: build services ## what the host costs: a trivial route against plain hyper, and a turn stage by stage
 	cargo bench --workspace --bench corral
 
 # The whole workspace is named, as the tests name it, so that each dependency has one set of features and is compiled once.
@@ -42,6 +42,9 @@ guests: setup ## the components that the tests turn against the host
 
 setup: ## Rust, packages, the Wasm target, the default models: what is missing of them
 	scripts/setup.sh
+
+services: ## Redis and ChromaDB for the tests and benches: what is missing of them; nothing stays running
+	scripts/services.sh
 
 clean: ## what was built; the models and the data in .corral stay
 	cargo clean

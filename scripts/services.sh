@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Installs the servers that tests and benches start, unless they are there: Redis from Debian's package, and ChromaDB
+# in a virtual environment of its own, .corral/services/venv, by version and hash (services.txt).
+#
+# Nothing runs afterwards: each test starts the servers that it needs. Not here: what running Corral needs (setup.sh).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/say.sh
+. scripts/say.sh
+
+venv=.corral/services/venv
+
+main() {
+  have redis-server || install_redis
+  # Written last, so that an installation that broke off is not taken for one.
+  cmp -s scripts/services.txt $venv/installed.txt || install_chroma
+}
+
+# A package of Debian's starts its service; 101 from policy-rc.d forbids that. One that is there already decides.
+install_redis() {
+  have apt-get || fail "redis-server is missing" "install your system's package for it (Redis 6.2 or later)"
+  step "installing redis-server (half a minute)"
+  local policy=/usr/sbin/policy-rc.d own=
+  if [[ ! -e $policy ]]; then
+    own=yes
+    as_root install -m 755 /dev/stdin $policy <<<$'#!/bin/sh\nexit 101'
+    # shellcheck disable=SC2064 # the path as it is now
+    trap "as_root rm -f $policy" EXIT
+  fi
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends redis-server >/dev/null
+  if [[ $own ]]; then
+    as_root rm -f $policy
+    trap - EXIT
+    # Nor at the next start of this machine.
+    if have systemctl; then as_root systemctl disable --quiet redis-server 2>/dev/null || true; fi
+  fi
+}
+
+install_chroma() {
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "Python 3.11 or later is needed" "install it, so that python3 is it"
+  step "installing ChromaDB into $venv (a minute or two)"
+  rm -rf $venv
+  make_venv
+  $venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement scripts/services.txt \
+    --require-hashes --only-binary :all: ||
+    fail "could not install ChromaDB" \
+      "the network is needed once; behind a proxy or with an own package index, configure pip for it"
+  cp scripts/services.txt $venv/installed.txt
+}
+
+# Debian keeps the part of Python that makes environments with a pip in a package of its own.
+make_venv() {
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    have apt-get || fail "python3 cannot make virtual environments" "install your system's package for that"
+    step "installing python3-venv"
+    as_root apt-get -qq update
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends python3-venv >/dev/null
+  fi
+  mkdir -p "$(dirname $venv)"
+  python3 -m venv $venv
+}
+
+main
