@@ -105,8 +105,14 @@ impl Config {
             &mut self.inference.model,
             &mut self.wasm.cache,
         ];
+        let secrets = [
+            &mut self.sessions.redis.password_file,
+            &mut self.sessions.redis.ca_file,
+            &mut self.vectors.chroma.token_file,
+            &mut self.vectors.chroma.ca_file,
+        ];
         let components = self.apps.values_mut().flat_map(|app| [&mut app.gateway, &mut app.logic]);
-        for path in own.into_iter().chain(components) {
+        for path in own.into_iter().chain(secrets.into_iter().flatten()).chain(components) {
             *path = folder.join(&*path);
         }
     }

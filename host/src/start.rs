@@ -90,7 +90,7 @@ async fn load(config: Config, door: &Arc<Door>, metrics: &Arc<Metrics>) -> anyho
     let engine = Engine::start(config.inference.clone()).context("starting the inference engine")?;
     hosted::watch_engine(door, metrics, &engine);
     let apps = applications(config.clone());
-    let stores = stores(config, door.clone());
+    let stores = tokio::spawn(stores(config, door.clone(), metrics.clone()));
     let (apps, stores) = (apps.await?, stores.await?);
     let (wasm, apps) = apps?;
     let (sessions, vectors, embedder) = stores?;
@@ -111,16 +111,20 @@ fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, App
     })
 }
 
-fn stores(config: Config, door: Arc<Door>) -> JoinHandle<anyhow::Result<(Sessions, Vectors, Embedder)>> {
-    spawn_blocking(move || {
-        let sessions =
-            Sessions::open(&config.sessions, &config.store.path).context("opening the session store")?;
-        hosted::watch_sessions(&door, &sessions);
-        let embedder = Embedder::start(config.embedding).context("loading the embedding model")?;
-        let model = Model { name: embedder.name().to_owned(), dimensions: embedder.dimensions() };
-        let vectors =
-            Vectors::open(&config.vectors, &config.store.path, model).context("opening the vector store")?;
-        hosted::watch_vectors(&door, &vectors);
-        Ok((sessions, vectors, embedder))
-    })
+/// Servers that are down hold the host up by its readiness, not here: they may come back.
+async fn stores(
+    config: Config,
+    door: Arc<Door>,
+    metrics: Arc<Metrics>,
+) -> anyhow::Result<(Sessions, Vectors, Embedder)> {
+    let sessions =
+        Sessions::open(&config.sessions, &config.store.path).await.context("opening the session store")?;
+    hosted::watch_sessions(&door, &metrics, &sessions);
+    let embedder = spawn_blocking(|| Embedder::start(config.embedding));
+    let embedder = embedder.await?.context("loading the embedding model")?;
+    let model = Model { name: embedder.name().to_owned(), dimensions: embedder.dimensions() };
+    let vectors = Vectors::open(&config.vectors, &config.store.path, model);
+    let vectors = vectors.await.context("opening the vector store")?;
+    hosted::watch_vectors(&door, &vectors, config.vectors.required);
+    Ok((sessions, vectors, embedder))
 }

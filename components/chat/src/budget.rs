@@ -4,7 +4,7 @@
 //! - System prompt and question are always in. They alone too long: an overflow, with both counts.
 //! - Room for the answer is kept, at most half of the context. Only system prompt and question may
 //!   take from it, down to `SHORTEST_ANSWER`.
-//! - Of what is left, passages take at most half, nearest first; turns take the rest, newest first;
+//! - Of what is left, passages take at most half, best first; turns take the rest, newest first;
 //!   what either leaves over goes to the other.
 //! - Where turns have to go, the cut is placed by `steady_cut`, so that it stays for several turns.
 //! - Nothing goes silently: `Plan::trimmed` says what.
@@ -33,8 +33,10 @@ pub struct Material {
     pub unread: u32,
     /// Oldest first.
     pub history: Vec<Turn>,
-    /// Nearest first.
+    /// Best first.
     pub passages: Vec<Hit>,
+    /// Whether documents could not be searched, which is why there are no passages.
+    pub retrieval_unavailable: bool,
     pub question: String,
 }
 
@@ -47,7 +49,7 @@ pub struct Space {
     pub answer: u32,
 }
 
-/// How many of the newest turns and of the nearest passages the prompt has.
+/// How many of the newest turns and of the best passages the prompt has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
     pub turns: usize,
@@ -60,7 +62,7 @@ pub struct Plan {
     pub keep: Keep,
     pub messages: Vec<Message>,
     pub answer_tokens: u32,
-    /// What was left out, if anything was.
+    /// What is missing, if anything is.
     pub trimmed: Option<Trimmed>,
 }
 
@@ -108,7 +110,13 @@ impl Material {
     fn plan(&self, keep: Keep, tokens: u32, wanted: u32, space: Space) -> Plan {
         let turns = self.unread.saturating_add(length(self.history.len() - keep.turns));
         let sources = length(self.passages.len() - keep.passages);
-        let trimmed = (turns > 0 || sources > 0).then_some(Trimmed { turns, sources, tokens: wanted });
+        let retrieval_unavailable = self.retrieval_unavailable;
+        let trimmed = (turns > 0 || sources > 0 || retrieval_unavailable).then_some(Trimmed {
+            turns,
+            sources,
+            tokens: wanted,
+            retrieval_unavailable,
+        });
         let answer_tokens = space.answer.min(space.context.saturating_sub(tokens));
         Plan { keep, messages: self.chat(keep), answer_tokens, trimmed }
     }

@@ -19,6 +19,11 @@ pub struct Fake {
     pub settings: BTreeMap<&'static str, &'static str>,
     pub session: Option<sessions::Session>,
     pub hits: Vec<vectors::Hit>,
+    /// What `search` finds: the hits are for `query` alone.
+    pub matches: Vec<vectors::Match>,
+    /// What this call of the vector store fails with.
+    pub store_failure: Option<(&'static str, vectors::Error)>,
+    pub embedding_failure: Option<embedding::Error>,
     pub model: Model,
     pub scripts: RefCell<VecDeque<Script>>,
     pub appends: RefCell<VecDeque<Result<u32, sessions::Error>>>,
@@ -26,6 +31,7 @@ pub struct Fake {
     pub calls: RefCell<Vec<&'static str>>,
     pub counts: Cell<u32>,
     pub embedded: RefCell<Vec<String>>,
+    pub searched: RefCell<Vec<String>>,
     pub asked: RefCell<Vec<(Vec<Message>, Options)>>,
     pub appended: RefCell<Vec<(sessions::Turn, String)>>,
     pub prepared: RefCell<Vec<Vec<Message>>>,
@@ -48,12 +54,16 @@ impl Fake {
             settings: BTreeMap::new(),
             session: Some(session),
             hits: Vec::new(),
+            matches: Vec::new(),
+            store_failure: None,
+            embedding_failure: None,
             model: Model { name: "fake".into(), context_length: 2048, template: Template::Embedded },
             scripts: RefCell::default(),
             appends: RefCell::default(),
             calls: RefCell::default(),
             counts: Cell::default(),
             embedded: RefCell::default(),
+            searched: RefCell::default(),
             asked: RefCell::default(),
             appended: RefCell::default(),
             prepared: RefCell::default(),
@@ -73,6 +83,15 @@ impl Fake {
 
     fn called(&self, name: &'static str) {
         self.calls.borrow_mut().push(name);
+    }
+
+    /// Notes a call of the vector store, which may be the one to fail.
+    fn called_store(&self, name: &'static str) -> Result<(), vectors::Error> {
+        self.called(name);
+        match &self.store_failure {
+            Some((failing, error)) if *failing == name => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -108,8 +127,8 @@ impl Host for Rc<Fake> {
     }
 
     fn count_passages(&self, _partition: &str) -> Result<u32, vectors::Error> {
-        self.called("count-passages");
-        Ok(u32::try_from(self.hits.len()).unwrap())
+        self.called_store("count-passages")?;
+        Ok(u32::try_from(self.hits.len().max(self.matches.len())).unwrap())
     }
 
     fn query(
@@ -118,13 +137,26 @@ impl Host for Rc<Fake> {
         _embedding: &[f32],
         limit: u32,
     ) -> Result<Vec<vectors::Hit>, vectors::Error> {
-        self.called("query");
+        self.called_store("query")?;
         Ok(self.hits.iter().take(limit as usize).cloned().collect())
     }
 
-    fn embed_query(&self, text: String) -> Result<embedding::Embeddings, embedding::Error> {
+    fn search(
+        &self,
+        _partition: &str,
+        _embedding: &[f32],
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<vectors::Match>, vectors::Error> {
+        self.called_store("search")?;
+        self.searched.borrow_mut().push(words.to_owned());
+        Ok(self.matches.iter().take(limit as usize).cloned().collect())
+    }
+
+    fn embed_query(&self, text: &str) -> Result<embedding::Embeddings, embedding::Error> {
         self.called("embed");
-        self.embedded.borrow_mut().push(text);
+        self.embedded.borrow_mut().push(text.to_owned());
+        self.embedding_failure.clone().map_or(Ok(()), Err)?;
         Ok(embedding::Embeddings { dimensions: 1, values: vec![1.0], truncated: Vec::new() })
     }
 
@@ -177,6 +209,11 @@ pub fn hit(id: &str, text: &str, distance: f32) -> vectors::Hit {
     let document = id.split('#').next().unwrap_or(id).to_owned();
     let metadata = vec![vectors::Entry { key: "document".into(), value: document }];
     vectors::Hit { passage: vectors::Passage { id: id.into(), text: text.into(), metadata }, distance }
+}
+
+/// Found by words as well as by its embedding.
+pub fn found(id: &str, text: &str, distance: f32, bm25: f32) -> vectors::Match {
+    vectors::Match { passage: hit(id, text, distance).passage, distance, bm25, score: 0.03 }
 }
 
 pub fn turn(message: &str) -> turns::Turn {

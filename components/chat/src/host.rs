@@ -23,7 +23,15 @@ pub trait Host {
         limit: u32,
     ) -> Result<Vec<vectors::Hit>, vectors::Error>;
 
-    fn embed_query(&self, text: String) -> Result<embedding::Embeddings, embedding::Error>;
+    fn search(
+        &self,
+        partition: &str,
+        embedding: &[f32],
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<vectors::Match>, vectors::Error>;
+
+    fn embed_query(&self, text: &str) -> Result<embedding::Embeddings, embedding::Error>;
 
     fn describe(&self, model: Option<&str>) -> Result<inference::Model, inference::Error>;
     fn count_tokens(&self, model: Option<&str>, input: &inference::Input) -> Result<u32, inference::Error>;
@@ -76,8 +84,18 @@ impl Host for Imports {
         vectors::query(partition, embedding, limit)
     }
 
-    fn embed_query(&self, text: String) -> Result<embedding::Embeddings, embedding::Error> {
-        embedding::embed(&[text], embedding::Purpose::Query)
+    fn search(
+        &self,
+        partition: &str,
+        embedding: &[f32],
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<vectors::Match>, vectors::Error> {
+        vectors::search(partition, embedding, words, limit)
+    }
+
+    fn embed_query(&self, text: &str) -> Result<embedding::Embeddings, embedding::Error> {
+        embedding::embed(&[text.to_owned()], embedding::Purpose::Query)
     }
 
     fn describe(&self, model: Option<&str>) -> Result<inference::Model, inference::Error> {

@@ -36,6 +36,7 @@ pub fn quoted(text: &str) -> String {
     lines.join("\n")
 }
 
+/// "Nearest" also where words helped to find them: the model reads the same sentence in every turn.
 fn open_message(passages: &[Hit], question: &str) -> String {
     if passages.is_empty() {
         return question.to_owned();

@@ -101,14 +101,10 @@ impl<H: Host> Reply<H> {
         Done { finish: done.finish, usage: done.usage, persisted }
     }
 
-    /// Whether the pair is in the session's history now. The turn's id makes the second try harmless.
+    /// Whether the pair is in the session's history now. Where the store is down the host goes on trying,
+    /// so this does not.
     fn store(&self, pair: &Turn) -> bool {
-        let append = || self.host.append(&self.asked.session, pair, &self.asked.id);
-        let stored = match append() {
-            Err(sessions::Error::Unavailable) => append(),
-            other => other,
-        };
-        match stored {
+        match self.host.append(&self.asked.session, pair, &self.asked.id) {
             Ok(_) => true,
             // Deleted while it was answered: whoever did that knows.
             Err(sessions::Error::NotFound) => false,
@@ -121,7 +117,7 @@ impl<H: Host> Reply<H> {
                 false
             }
             Err(sessions::Error::Unavailable) => {
-                log("turn not stored: session store is unavailable");
+                log("turn not stored yet: session store is unavailable");
                 false
             }
         }

@@ -77,13 +77,14 @@ fn recent(mut session: Session, context: u32) -> Session {
 /// Everything that could be in the prompt.
 fn gather<H: Host>(host: &H, settings: &Settings, session: Session, turn: &Turn) -> Result<Material, Error> {
     let history = session.history;
-    let passages = retrieval::passages(host, settings, &turn.session, &history, &turn.message)?;
+    let found = retrieval::passages(host, settings, &turn.session, &history, &turn.message)?;
     let read = u32::try_from(history.len()).unwrap_or(u32::MAX);
     Ok(Material {
         system: settings.system_prompt.clone(),
         unread: session.turns.saturating_sub(read),
         history,
-        passages,
+        retrieval_unavailable: found.is_none(),
+        passages: found.unwrap_or_default(),
         question: turn.message.clone(),
     })
 }

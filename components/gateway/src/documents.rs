@@ -5,26 +5,26 @@
 mod chunks;
 mod passage;
 mod request;
+mod steps;
+mod storing;
 mod units;
 
 use serde::Serialize;
 
+use crate::corral::host::embedding::{self, Purpose};
 use crate::corral::host::types::Entry;
 use crate::corral::host::vectors::{self, Item, Passage};
-use crate::corral::host::{embedding, embedding::Purpose};
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::{session, uuid};
-use chunks::Chunk;
 use passage::{Document, Summary};
 pub use request::Request;
+use storing::Cut;
 
-/// Passages that are embedded at once: what the model does in about two seconds.
-const EMBED_AT_ONCE: usize = 64;
 /// Texts that are counted at once.
 const COUNT_AT_ONCE: usize = 4096;
-/// Passages that are stored, and listed, at once.
-const STORE_AT_ONCE: usize = 500;
+/// Passages that are listed at once.
+const LIST_AT_ONCE: u32 = 500;
 
 #[derive(Serialize)]
 struct Stored {
@@ -42,38 +42,48 @@ struct Listing {
     documents: Vec<Summary>,
 }
 
-/// Stores documents; one whose id is there already takes the old one's place.
-///
-/// Everything is cut and embedded before anything old is deleted.
+/// Stores documents; one whose id is there already takes the old one's place (`storing.rs` says how).
 pub fn store(request: Request) -> Result<Reply, Failure> {
     let session = request.session;
     session::require(&session)?;
-    let mut stored = Vec::with_capacity(request.documents.len());
-    let mut items = Vec::new();
-    let mut replaced = Vec::new();
-    for document in request.documents {
-        let id = document.id.clone().unwrap_or_else(uuid::fresh);
-        let chunks = chunks::cut(&document.text, count_tokens)?;
-        embed(&document, &id, &chunks, &mut items)?;
-        replaced.extend(document.id);
-        stored.push(StoredDocument { id, chunks: chunks.len() });
-    }
-    for id in replaced {
-        vectors::delete(&session, &of_document(&id))?;
-    }
-    if let Err(error) = items.chunks(STORE_AT_ONCE).try_for_each(|items| vectors::upsert(&session, items)) {
-        // No half documents: what was stored goes again, as far as the store still answers.
-        for document in &stored {
-            let _ = vectors::delete(&session, &of_document(&document.id));
-        }
-        return Err(Failure::from(error));
-    }
-    if let Err(failure) = session::require(&session) {
-        // The session went while we worked, and took only what was stored by then.
+    // All of them first: a text that cannot be counted is told before anything is stored.
+    let documents: Vec<_> = request.documents.into_iter().map(cut).collect::<Result<_, _>>()?;
+    let done = storing::store(&Imports { session: &session }, &documents);
+    if let Err(Failure::SessionNotFound) = done {
+        // It went while we worked, and took only what was stored by then.
         vectors::delete_partition(&session)?;
-        return Err(failure);
     }
-    Ok(Reply::ok(&Stored { documents: stored }))
+    done?;
+    let stored = |document: Cut| StoredDocument { id: document.id, chunks: document.chunks.len() };
+    Ok(Reply::ok(&Stored { documents: documents.into_iter().map(stored).collect() }))
+}
+
+/// The host that the component runs on, and whose documents these are.
+struct Imports<'s> {
+    session: &'s str,
+}
+
+impl storing::Host for Imports<'_> {
+    fn embed(&self, texts: &[String]) -> Result<embedding::Embeddings, embedding::Error> {
+        embedding::embed(texts, Purpose::Document)
+    }
+
+    fn upsert(&self, items: &[Item]) -> Result<(), vectors::Error> {
+        vectors::upsert(self.session, items)
+    }
+
+    fn ids(&self, document: &str, after: Option<&str>) -> Result<Vec<String>, vectors::Error> {
+        let page = vectors::list(self.session, Some(&of_document(document)), after, LIST_AT_ONCE)?;
+        Ok(page.into_iter().map(|passage| passage.id).collect())
+    }
+
+    fn remove(&self, ids: &[String]) -> Result<u32, vectors::Error> {
+        vectors::remove(self.session, ids)
+    }
+
+    fn require_session(&self) -> Result<(), Failure> {
+        session::require(self.session)
+    }
 }
 
 pub fn list(session: &str) -> Result<Reply, Failure> {
@@ -107,6 +117,13 @@ fn of_document(id: &str) -> Entry {
     Entry { key: passage::DOCUMENT.to_owned(), value: id.to_owned() }
 }
 
+fn cut(document: request::Document) -> Result<Cut, Failure> {
+    let chunks = chunks::cut(&document.text, count_tokens)?;
+    let may_be_there = document.id.is_some();
+    let id = document.id.unwrap_or_else(uuid::fresh);
+    Ok(Cut { id, may_be_there, text: document.text, metadata: document.metadata, chunks })
+}
+
 fn count_tokens(texts: &[&str]) -> Result<Vec<u32>, embedding::Error> {
     let mut counts = Vec::with_capacity(texts.len());
     for texts in texts.chunks(COUNT_AT_ONCE) {
@@ -116,39 +133,12 @@ fn count_tokens(texts: &[&str]) -> Result<Vec<u32>, embedding::Error> {
     Ok(counts)
 }
 
-/// Adds the document's passages to `items`.
-fn embed(
-    document: &request::Document,
-    id: &str,
-    chunks: &[Chunk],
-    items: &mut Vec<Item>,
-) -> Result<(), embedding::Error> {
-    items.reserve(chunks.len());
-    for (batch, some) in chunks.chunks(EMBED_AT_ONCE).enumerate() {
-        let texts: Vec<String> =
-            some.iter().map(|chunk| document.text[chunk.bytes.clone()].to_owned()).collect();
-        let embeddings = embedding::embed(&texts, Purpose::Document)?;
-        // At least one, so that a host that breaks its word makes no panic here.
-        let vectors = embeddings.values.chunks(embeddings.dimensions.max(1) as usize);
-        for (index, ((chunk, text), vector)) in some.iter().zip(texts).zip(vectors).enumerate() {
-            let number = batch * EMBED_AT_ONCE + index;
-            items.push(Item {
-                id: passage::id(id, number),
-                text,
-                embedding: vector.to_vec(),
-                metadata: passage::metadata(id, number, chunks.len(), chunk, &document.metadata),
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Every passage that the filter lets through.
 fn passages(session: &str, filter: &Entry) -> Result<Vec<Passage>, Failure> {
     let mut all: Vec<Passage> = Vec::new();
     loop {
         let after = all.last().map(|passage| passage.id.clone());
-        let page = vectors::list(session, Some(filter), after.as_deref(), STORE_AT_ONCE as u32)?;
+        let page = vectors::list(session, Some(filter), after.as_deref(), LIST_AT_ONCE)?;
         if page.is_empty() {
             return Ok(all);
         }

@@ -54,6 +54,9 @@ impl Reply {
 
 const JSON: &str = "application/json";
 
+/// When to come back if a part of the service is down: about what a store takes to start again.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
 impl From<Failure> for Reply {
     fn from(failure: Failure) -> Self {
         let status = match failure {
@@ -70,6 +73,7 @@ impl From<Failure> for Reply {
             Failure::Overloaded { retry_after_ms } => {
                 Some(("retry-after", seconds(*retry_after_ms).to_string()))
             }
+            Failure::Unavailable => Some(("retry-after", RETRY_AFTER_SECONDS.to_string())),
             _ => None,
         };
         let mut reply = Self::json(status, &Refusal { detail: Detail::from(failure) });
@@ -109,6 +113,7 @@ fn seconds(milliseconds: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::corral::chat::turns;
+    use crate::corral::host::{sessions, vectors};
 
     #[test]
     fn every_failure_has_its_status_and_words() {
@@ -124,16 +129,25 @@ mod tests {
                 r#"{"detail":"The message is too long for the model: need 3000 tokens, have 2048"}"#,
             ),
             (Failure::Deadline, 504, r#"{"detail":"The answer took too long."}"#),
-            (
-                Failure::Unavailable,
-                503,
-                r#"{"detail":"The service is not available right now. Try again later."}"#,
-            ),
         ];
         for (failure, status, body) in rows {
             let reply = Reply::from(failure);
             assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (status, body));
             assert_eq!(reply.headers, [("content-type", JSON.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_down_says_when_to_return() {
+        for failure in [
+            Failure::from(turns::Error::Unavailable),
+            Failure::from(vectors::Error::Unavailable),
+            Failure::from(sessions::Error::Unavailable),
+        ] {
+            let reply = Reply::from(failure);
+            let body = r#"{"detail":"The service is not available right now. Try again later."}"#;
+            assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (503, body));
+            assert!(reply.headers.contains(&("retry-after", "5".to_owned())));
         }
     }
 

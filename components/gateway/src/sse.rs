@@ -95,6 +95,7 @@ pub mod samples {
             id: "d#0".to_owned(),
             document: "d".to_owned(),
             text: "t".to_owned(),
+            span: None,
             score: 0.5,
             metadata: vec![Entry { key: "k".to_owned(), value: "v".to_owned() }],
         }
@@ -123,7 +124,12 @@ mod tests {
         let mut events = Events::new();
         let mut bytes = events.write(vec![turns::Event::Sources(vec![source()]), turns::Event::Waiting]);
         bytes.extend(events.write(vec![
-            turns::Event::Trimmed(turns::Trimmed { turns: 1, sources: 0, tokens: 40 }),
+            turns::Event::Trimmed(turns::Trimmed {
+                turns: 1,
+                sources: 0,
+                tokens: 40,
+                retrieval_unavailable: false,
+            }),
             turns::Event::Delta("two\nlines \u{2028}\"é\"".to_owned()),
         ]));
         assert!(!events.are_over());

@@ -100,6 +100,54 @@ fn stores(config: &Config, found: &mut Problems) {
         ("wasm.cache", &config.wasm.cache.to_string_lossy()),
         ("vectors.collection", &config.vectors.collection),
     ]);
+    sessions(&config.sessions, found);
+    vectors(&config.vectors, found);
+}
+
+fn sessions(config: &corral_sessions::Config, found: &mut Problems) {
+    use corral_sessions::{Backend, Topology};
+    let redis = &config.redis;
+    match config.backend {
+        Backend::Embedded => {}
+        Backend::Redis => {
+            let message = "missing; the redis back end needs it, such as \"redis://127.0.0.1:6379\"";
+            if config.url.is_none() {
+                found.add("sessions.url", None, message);
+            }
+            let unnamed = redis.topology == Topology::Sentinel && redis.master.is_none();
+            if unnamed {
+                found.add("sessions.redis.master", None, "missing; it is the name that the sentinels watch");
+            }
+        }
+    }
+    found.some_time(&[
+        ("sessions.redis.connect_timeout", redis.connect_timeout),
+        ("sessions.redis.timeout", redis.timeout),
+    ]);
+}
+
+fn vectors(config: &corral_vectors::Config, found: &mut Problems) {
+    use corral_vectors::Backend;
+    let chroma = &config.chroma;
+    match config.backend {
+        Backend::Embedded => {}
+        Backend::Chroma => {
+            let message = "missing; the chroma back end needs it, such as \"http://127.0.0.1:8000\"";
+            if config.url.is_none() {
+                found.add("vectors.url", None, message);
+            }
+        }
+    }
+    found.not_empty(&[
+        ("vectors.chroma.tenant", &chroma.tenant),
+        ("vectors.chroma.database", &chroma.database),
+        ("vectors.chroma.token_header", &chroma.token_header),
+    ]);
+    found.not_zero(&[("vectors.chroma.batch", chroma.batch as u64)]);
+    found.some_time(&[
+        ("vectors.chroma.connect_timeout", chroma.connect_timeout),
+        ("vectors.chroma.timeout", chroma.timeout),
+    ]);
 }
 
 fn models(config: &Config, found: &mut Problems) {

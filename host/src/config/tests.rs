@@ -185,6 +185,20 @@ fn a_senseless_value_is_refused_and_all_of_them_at_once() {
         ),
         ("[vectors]\ncollection = \" \"", "vectors.collection = \"\": expected a text that is not empty"),
         (
+            "[sessions]\nbackend = \"redis\"",
+            "sessions.url: missing; the redis back end needs it, such as \"redis://127.0.0.1:6379\"",
+        ),
+        (
+            "[sessions]\nbackend = \"redis\"\nurl = \"redis://a\"\n[sessions.redis]\ntopology = \"sentinel\"",
+            "sessions.redis.master: missing; it is the name that the sentinels watch",
+        ),
+        ("[sessions.redis]\ntimeout = \"0s\"", "sessions.redis.timeout = \"0s\": expected a time above zero"),
+        (
+            "[vectors]\nbackend = \"chroma\"",
+            "vectors.url: missing; the chroma back end needs it, such as \"http://127.0.0.1:8000\"",
+        ),
+        ("[vectors.chroma]\nbatch = 0", "vectors.chroma.batch = 0: expected at least 1"),
+        (
             "[inference]\nqueue = 0\nparallel = 0",
             "inference.parallel = 0: expected at least 1\nruntime.toml: inference.queue = 0: expected at least 1",
         ),
@@ -276,12 +290,16 @@ fn session_expiration_is_seconds_and_yields_to_the_setting_itself() {
 
 #[test]
 fn relative_paths_are_meant_from_the_files_folder() {
-    let text = format!("{APP}[store]\npath = \"/var/corral.db\"");
+    let secrets =
+        "[sessions.redis]\npassword_file = \"secrets/redis\"\n[vectors.chroma]\ntoken_file = \"/run/token\"";
+    let text = format!("{APP}[store]\npath = \"/var/corral.db\"\n{secrets}");
     let config = Config::parse(Path::new("/etc/corral/runtime.toml"), &text, []).unwrap();
     assert_eq!(config.store.path, Path::new("/var/corral.db"));
     assert_eq!(config.wasm.cache, Path::new("/etc/corral/.corral/cache"));
     assert_eq!(config.admin.token_file, Path::new("/etc/corral/.corral/admin-token"));
     assert_eq!(config.apps["chat"].logic, Path::new("/etc/corral/l.wasm"));
+    assert_eq!(config.sessions.redis.password_file.as_deref(), Some(Path::new("/etc/corral/secrets/redis")));
+    assert_eq!(config.vectors.chroma.token_file.as_deref(), Some(Path::new("/run/token")));
 }
 
 #[test]

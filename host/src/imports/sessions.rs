@@ -1,4 +1,6 @@
 //! `corral:host/sessions`: the conversation between turns.
+//!
+//! Calls are boxed: asking a server takes a large future, which each guest's task would carry about.
 
 use super::wit::corral::host::{
     sessions::{Error, Host, Session, Turn},
@@ -25,7 +27,7 @@ pub(super) fn view(state: &mut State) -> View<'_> {
 
 impl Host for View<'_> {
     async fn create(&mut self) -> wasmtime::Result<Result<String, Error>> {
-        Ok(self.calls.time("create", self.sessions.create()).await.map_err(Error::from))
+        Ok(self.calls.time("create", Box::pin(self.sessions.create())).await.map_err(Error::from))
     }
 
     async fn get(
@@ -33,7 +35,7 @@ impl Host for View<'_> {
         id: String,
         last: Option<u32>,
     ) -> wasmtime::Result<Result<Option<Session>, Error>> {
-        let found = self.calls.time("get", self.sessions.get(&id, last)).await;
+        let found = self.calls.time("get", Box::pin(self.sessions.get(&id, last))).await;
         Ok(found.map(|session| session.map(Session::from)).map_err(Error::from))
     }
 
@@ -44,19 +46,26 @@ impl Host for View<'_> {
         turn_id: String,
     ) -> wasmtime::Result<Result<u32, Error>> {
         let turn = backend::Turn { user: turn.user, ai: turn.ai };
-        Ok(self.calls.time("append", self.sessions.append(&id, turn, &turn_id)).await.map_err(Error::from))
+        let appended =
+            self.calls.time("append", Box::pin(self.sessions.append(&id, turn.clone(), &turn_id))).await;
+        if matches!(appended, Err(backend::Error::Unavailable(_)))
+            && !self.sessions.append_later(&id, turn, &turn_id)
+        {
+            tracing::warn!("a turn is lost: too many wait for the session store");
+        }
+        Ok(appended.map_err(Error::from))
     }
 
     async fn set_metadata(&mut self, id: String, entry: Entry) -> wasmtime::Result<Result<(), Error>> {
         Ok(self
             .calls
-            .time("set-metadata", self.sessions.set_metadata(&id, &entry.key, &entry.value))
+            .time("set-metadata", Box::pin(self.sessions.set_metadata(&id, &entry.key, &entry.value)))
             .await
             .map_err(Error::from))
     }
 
     async fn delete(&mut self, id: String) -> wasmtime::Result<Result<bool, Error>> {
-        Ok(self.calls.time("delete", self.sessions.delete(&id)).await.map_err(Error::from))
+        Ok(self.calls.time("delete", Box::pin(self.sessions.delete(&id))).await.map_err(Error::from))
     }
 }
 

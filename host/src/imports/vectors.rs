@@ -1,8 +1,10 @@
 //! `corral:host/vectors`: passages and their embeddings.
+//!
+//! Calls are boxed: asking a server takes a large future, which each guest's task would carry about.
 
 use super::wit::corral::host::{
     types::Entry,
-    vectors::{Error, Hit, Host, Item, Passage},
+    vectors::{Error, Hit, Host, Item, Match, Passage},
 };
 use crate::{guest::State, telemetry::calls::Interface};
 use corral_vectors as backend;
@@ -26,7 +28,11 @@ pub(super) fn view(state: &mut State) -> View<'_> {
 impl Host for View<'_> {
     async fn upsert(&mut self, partition: String, items: Vec<Item>) -> wasmtime::Result<Result<(), Error>> {
         let items = items.into_iter().map(backend::Item::from).collect();
-        Ok(self.calls.time("upsert", self.vectors.upsert(&partition, items)).await.map_err(Error::from))
+        Ok(self
+            .calls
+            .time("upsert", Box::pin(self.vectors.upsert(&partition, items)))
+            .await
+            .map_err(Error::from))
     }
 
     async fn query(
@@ -35,8 +41,22 @@ impl Host for View<'_> {
         embedding: Vec<f32>,
         limit: u32,
     ) -> wasmtime::Result<Result<Vec<Hit>, Error>> {
-        let hits = self.calls.time("query", self.vectors.query(&partition, embedding, limit)).await;
+        let hits = self.calls.time("query", Box::pin(self.vectors.query(&partition, embedding, limit))).await;
         Ok(hits.map(|hits| hits.into_iter().map(Hit::from).collect()).map_err(Error::from))
+    }
+
+    async fn search(
+        &mut self,
+        partition: String,
+        embedding: Vec<f32>,
+        words: String,
+        limit: u32,
+    ) -> wasmtime::Result<Result<Vec<Match>, Error>> {
+        let found = self
+            .calls
+            .time("search", Box::pin(self.vectors.search(&partition, embedding, &words, limit)))
+            .await;
+        Ok(found.map(|found| found.into_iter().map(Match::from).collect()).map_err(Error::from))
     }
 
     async fn list(
@@ -48,7 +68,10 @@ impl Host for View<'_> {
     ) -> wasmtime::Result<Result<Vec<Passage>, Error>> {
         let found = self
             .calls
-            .time("list", self.vectors.list(&partition, filter.map(backend::Entry::from), after, limit))
+            .time(
+                "list",
+                Box::pin(self.vectors.list(&partition, filter.map(backend::Entry::from), after, limit)),
+            )
             .await;
         Ok(found.map(|found| found.into_iter().map(Passage::from).collect()).map_err(Error::from))
     }
@@ -56,7 +79,15 @@ impl Host for View<'_> {
     async fn delete(&mut self, partition: String, filter: Entry) -> wasmtime::Result<Result<u32, Error>> {
         Ok(self
             .calls
-            .time("delete", self.vectors.delete(&partition, filter.into()))
+            .time("delete", Box::pin(self.vectors.delete(&partition, filter.into())))
+            .await
+            .map_err(Error::from))
+    }
+
+    async fn remove(&mut self, partition: String, ids: Vec<String>) -> wasmtime::Result<Result<u32, Error>> {
+        Ok(self
+            .calls
+            .time("remove", Box::pin(self.vectors.remove(&partition, ids)))
             .await
             .map_err(Error::from))
     }
@@ -64,13 +95,13 @@ impl Host for View<'_> {
     async fn delete_partition(&mut self, partition: String) -> wasmtime::Result<Result<u32, Error>> {
         Ok(self
             .calls
-            .time("delete-partition", self.vectors.delete_partition(&partition))
+            .time("delete-partition", Box::pin(self.vectors.delete_partition(&partition)))
             .await
             .map_err(Error::from))
     }
 
     async fn count(&mut self, partition: String) -> wasmtime::Result<Result<u32, Error>> {
-        Ok(self.calls.time("count", self.vectors.count(&partition)).await.map_err(Error::from))
+        Ok(self.calls.time("count", Box::pin(self.vectors.count(&partition))).await.map_err(Error::from))
     }
 }
 
@@ -103,6 +134,18 @@ impl From<backend::Passage> for Passage {
 impl From<backend::Hit> for Hit {
     fn from(hit: backend::Hit) -> Self {
         Self { passage: hit.passage.into(), distance: hit.distance }
+    }
+}
+
+impl From<backend::Match> for Match {
+    fn from(found: backend::Match) -> Self {
+        Self {
+            passage: found.passage.into(),
+            // A search by an embedding always gives one; 1 is what has no direction.
+            distance: found.distance.unwrap_or(1.0),
+            bm25: found.bm25,
+            score: found.score,
+        }
     }
 }
 

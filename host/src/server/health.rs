@@ -15,9 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long an answer stands.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// One part that readiness depends on.
+/// One part of the host that tells how it is.
 pub struct Check {
     name: &'static str,
+    /// Whether the host is ready only while this part works.
+    required: bool,
     probe: Box<dyn Fn() -> BoxFuture<'static, State> + Send + Sync>,
 }
 
@@ -57,7 +59,13 @@ impl Check {
     where
         F: Future<Output = State> + Send + 'static,
     {
-        Self { name, probe: Box::new(move || Box::pin(probe())) }
+        Self { name, required: true, probe: Box::new(move || Box::pin(probe())) }
+    }
+
+    /// The host is ready without this part too, and only tells how it is.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { required: false, ..self }
     }
 
     async fn ask(&self) -> (&'static str, State) {
@@ -120,8 +128,10 @@ impl Health {
                 states
             }
         };
+        let lacking =
+            checks.iter().zip(&states).any(|(check, (_, state))| check.required && *state != State::Ok);
         Report {
-            ready: states.iter().all(|(_, state)| *state == State::Ok),
+            ready: !lacking,
             checks: states.into_iter().map(|(name, state)| (name, state.to_string())).collect(),
         }
     }
@@ -172,6 +182,16 @@ mod tests {
         assert!(!report.ready);
         assert_eq!((&*report.checks["sessions"], &*report.checks["vectors"]), ("ok", "down"));
         assert_eq!(asked.load(Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn an_optional_part_is_told_of_and_does_not_hold_the_host_up() {
+        let health = Health::new();
+        health.watch(Check::new("sessions", || async { State::Ok }));
+        health.watch(Check::new("vectors", || async { State::of(Err::<(), _>("refused")) }).optional());
+        let report = health.report().await;
+        assert!(report.ready);
+        assert_eq!(&*report.checks["vectors"], "down");
     }
 
     #[tokio::test]

@@ -55,8 +55,10 @@ pub fn watch_engine(door: &Door, metrics: &Metrics, engine: &Engine) {
     metrics.watch_engine(move || loaded.load());
 }
 
-/// Makes readiness tell of the store of conversations.
-pub fn watch_sessions(door: &Door, sessions: &corral_sessions::Sessions) {
+/// Makes readiness and metrics tell of the store of conversations.
+pub fn watch_sessions(door: &Door, metrics: &Metrics, sessions: &corral_sessions::Sessions) {
+    let waiting = sessions.clone();
+    metrics.watch_sessions(move || waiting.waiting());
     let sessions = sessions.clone();
     door.watch(Check::new("sessions", move || {
         let sessions = sessions.clone();
@@ -64,13 +66,14 @@ pub fn watch_sessions(door: &Door, sessions: &corral_sessions::Sessions) {
     }));
 }
 
-/// Makes readiness tell of the store of passages.
-pub fn watch_vectors(door: &Door, vectors: &corral_vectors::Vectors) {
+/// Makes readiness tell of the store of passages, and depend on it if that is `required`.
+pub fn watch_vectors(door: &Door, vectors: &corral_vectors::Vectors, required: bool) {
     let vectors = vectors.clone();
-    door.watch(Check::new("vectors", move || {
+    let check = Check::new("vectors", move || {
         let vectors = vectors.clone();
         async move { State::of(vectors.ping().await) }
-    }));
+    });
+    door.watch(if required { check } else { check.optional() });
 }
 
 /// Makes metrics tell of the instances in use.

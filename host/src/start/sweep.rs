@@ -1,4 +1,4 @@
-//! Expired sessions are removed with everything that hangs on them.
+//! Expired sessions are removed with everything that hangs on them, here and in shared stores.
 
 use crate::imports::Services;
 use std::{sync::Arc, time::Duration};
@@ -9,6 +9,9 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// Removes expired sessions, now and then, for as long as the host runs.
 pub(super) async fn expired(services: Arc<Services>) {
     loop {
+        if let Err(error) = forget(&services).await {
+            tracing::warn!(cause = format!("{error:#}"), "what is cached is not compared with the sessions");
+        }
         match sweep(&services).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "expired sessions removed"),
@@ -18,6 +21,17 @@ pub(super) async fn expired(services: Arc<Services>) {
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Drops what is cached here for sessions that another host deleted or found expired.
+async fn forget(services: &Services) -> anyhow::Result<()> {
+    for id in services.engine.sessions().await {
+        // Read without its time to live starting anew.
+        if services.sessions.record(&id).await?.is_none() {
+            services.engine.forget(&id).await;
+        }
+    }
+    Ok(())
 }
 
 /// Documents go first: if the host dies in between, the session is found again.

@@ -6,7 +6,7 @@ use super::{
     calls::Calls,
     exchange::Summary,
     routes::Routes,
-    sampled::{Engine, Instances},
+    sampled::{Engine, Instances, Sessions},
 };
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -114,6 +114,11 @@ impl Metrics {
     /// Also tells how busy the model is, asked at each scrape.
     pub fn watch_engine(&self, load: impl Fn() -> corral_inference::Load + Send + Sync + 'static) {
         self.corral(|corral| corral.register_collector(Box::new(Engine::new(load))));
+    }
+
+    /// Also tells how many finished turns still wait for the session store, asked at each scrape.
+    pub fn watch_sessions(&self, waiting: impl Fn() -> usize + Send + Sync + 'static) {
+        self.corral(|corral| corral.register_collector(Box::new(Sessions::new(waiting))));
     }
 
     /// Also tells the instances in use by application, asked at each scrape.

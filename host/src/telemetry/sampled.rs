@@ -1,4 +1,4 @@
-//! Metrics that are asked for at each scrape: how busy the model and the instances are.
+//! Metrics that are asked for at each scrape: how busy the model and the instances are, what waits to be stored.
 
 use corral_inference::Load;
 use prometheus_client::{
@@ -11,12 +11,21 @@ use std::fmt;
 /// How busy the model is.
 pub(super) struct Engine(Box<dyn Fn() -> Load + Send + Sync>);
 
+/// Finished turns that wait for the session store.
+pub(super) struct Sessions(Box<dyn Fn() -> usize + Send + Sync>);
+
 /// Instances in use, by application.
 pub(super) struct Instances(Box<dyn Fn() -> Vec<(String, u32)> + Send + Sync>);
 
 impl Engine {
     pub(super) fn new(load: impl Fn() -> Load + Send + Sync + 'static) -> Self {
         Self(Box::new(load))
+    }
+}
+
+impl Sessions {
+    pub(super) fn new(waiting: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        Self(Box::new(waiting))
     }
 }
 
@@ -49,6 +58,14 @@ impl Collector for Engine {
     }
 }
 
+impl Collector for Sessions {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let waiting = i64::try_from((self.0)()).unwrap_or(i64::MAX);
+        let help = "Finished turns that are not stored yet, and tried again";
+        encode(&mut encoder, "sessions_waiting_turns", help, &ConstGauge::new(waiting))
+    }
+}
+
 impl Collector for Instances {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let kind = ConstGauge::new(0_i64).metric_type();
@@ -64,6 +81,12 @@ impl Collector for Instances {
 impl fmt::Debug for Engine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Engine")
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Sessions")
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Costs {
     unread: u32,
     /// Oldest first.
     turns: Vec<u32>,
-    /// Nearest first.
+    /// Best first.
     passages: Vec<u32>,
 }
 

@@ -13,6 +13,7 @@ fn material(turns: usize, passages: usize) -> Material {
         unread: 0,
         history: (0..turns).map(|n| pair(&format!("{n} {}", words(40)), &words(100))).collect(),
         passages: (0..passages).map(|n| hit(&format!("d#{n}"), &words(200), 0.1)).collect(),
+        retrieval_unavailable: false,
         question: words(20),
     }
 }
@@ -44,7 +45,10 @@ fn passages_take_at_most_half_when_turns_want_the_rest() {
     // take the rest.
     assert_eq!(plan.keep, Keep { turns: 5, passages: 3 });
     let everything = tokens(&material.chat(material.everything()));
-    assert_eq!(plan.trimmed, Some(Trimmed { turns: 24, sources: 5, tokens: everything }));
+    assert_eq!(
+        plan.trimmed,
+        Some(Trimmed { turns: 24, sources: 5, tokens: everything, retrieval_unavailable: false })
+    );
     assert!(counts <= 5, "{counts}");
 }
 

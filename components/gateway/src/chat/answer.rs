@@ -28,7 +28,7 @@ pub struct Body {
     usage: Option<Usage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finish_reason: Option<&'static str>,
-    /// Null says that nothing was left out.
+    /// Null says that nothing is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     trimmed: Option<Option<Trimmed>>,
     /// Told only where the turn is not stored.
@@ -46,8 +46,17 @@ struct Source {
     id: String,
     document_id: String,
     text: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    span: Option<Span>,
     score: f32,
     metadata: BTreeMap<String, String>,
+}
+
+/// Where the passage is in its document, in characters. Others' passages have none.
+#[derive(Serialize)]
+struct Span {
+    start: u32,
+    end: u32,
 }
 
 #[derive(Serialize)]
@@ -55,6 +64,9 @@ pub struct Trimmed {
     turns: u32,
     sources: u32,
     tokens: u32,
+    /// Told only where it is so: a client that knows the three numbers alone goes on working.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retrieval_unavailable: bool,
 }
 
 #[derive(Serialize)]
@@ -108,13 +120,25 @@ impl From<Vec<turns::Source>> for Sources {
 impl From<turns::Source> for Source {
     fn from(source: turns::Source) -> Self {
         let metadata = source.metadata.into_iter().map(|entry| (entry.key, entry.value)).collect();
-        Self { id: source.id, document_id: source.document, text: source.text, score: source.score, metadata }
+        Self {
+            id: source.id,
+            document_id: source.document,
+            text: source.text,
+            span: source.span.map(|span| Span { start: span.start, end: span.end }),
+            score: source.score,
+            metadata,
+        }
     }
 }
 
 impl From<turns::Trimmed> for Trimmed {
     fn from(trimmed: turns::Trimmed) -> Self {
-        Self { turns: trimmed.turns, sources: trimmed.sources, tokens: trimmed.tokens }
+        Self {
+            turns: trimmed.turns,
+            sources: trimmed.sources,
+            tokens: trimmed.tokens,
+            retrieval_unavailable: trimmed.retrieval_unavailable,
+        }
     }
 }
 
@@ -176,6 +200,26 @@ mod tests {
         assert_eq!(
             body(true, Include { sources: true, usage: true, trimmed: true }),
             json!({"response": "Hi there!", "sources": [source], "usage": usage, "finish_reason": "stop", "trimmed": null})
+        );
+    }
+
+    #[test]
+    fn an_answer_without_documents_says_so() {
+        let mut answer = Answer::default();
+        let trimmed = turns::Trimmed { turns: 0, sources: 0, tokens: 9, retrieval_unavailable: true };
+        answer.take(turns::Event::Trimmed(trimmed));
+        answer.take(turns::Event::Done(done(true)));
+        let body = answer.body(Include { trimmed: true, ..Include::default() }).unwrap();
+        let trimmed = json!({"turns": 0, "sources": 0, "tokens": 9, "retrieval_unavailable": true});
+        assert_eq!(serde_json::to_value(body).unwrap(), json!({"response": "", "trimmed": trimmed}));
+    }
+
+    #[test]
+    fn a_source_says_where_it_is_if_that_is_known() {
+        let cut = turns::Source { span: Some(turns::Span { start: 120, end: 160 }), ..source() };
+        assert_eq!(
+            serde_json::to_string(&Source::from(cut)).unwrap(),
+            r#"{"id":"d#0","document_id":"d","text":"t","start":120,"end":160,"score":0.5,"metadata":{"k":"v"}}"#
         );
     }
 

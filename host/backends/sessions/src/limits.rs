@@ -13,6 +13,7 @@ pub const ENTRIES: usize = 64;
 /// How many expired sessions are told of at once.
 pub const EXPIRED: u32 = 256;
 
+const ID_BYTES: usize = 128;
 const TURN_ID_BYTES: usize = 128;
 const KEY_BYTES: usize = 128;
 const VALUE_BYTES: usize = 4 << 10;
@@ -36,6 +37,19 @@ pub fn check_session(bytes: u32) -> Result<(), Error> {
         return Err(Error::TooLarge { limit: SESSION_BYTES.into() });
     }
     Ok(())
+}
+
+/// Refuses one metadata entry too many.
+pub fn check_entries(entries: usize) -> Result<(), Error> {
+    if entries > ENTRIES {
+        return Err(Error::InvalidArgument(format!("a session has at most {ENTRIES} metadata entries")));
+    }
+    Ok(())
+}
+
+/// For ids that come from another store; a caller's id that is not stored is just unknown.
+pub fn check_id(id: &str) -> Result<(), Error> {
+    check_length("session id", id, ID_BYTES)
 }
 
 pub fn check_turn_id(turn_id: &str) -> Result<(), Error> {

@@ -1,18 +1,21 @@
 //! The embedded store: sessions in a SQLite file.
 //!
-//! Not here: threads, connections and time-outs (`corral-store`), the statements (`sqlite/rows.rs`).
+//! Not here: threads, connections and time-outs (`corral-store`), the statements (`sqlite/rows.rs`,
+//! and `sqlite/movement.rs` for moving to another store).
 
-mod moment;
+mod movement;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-use crate::{Error, Session, Turn, limits};
+use crate::{Error, Page, Record, Session, Turn, limits, moment::Moment};
 use corral_store::{Database, Schema, deadline};
-use moment::Moment;
 use std::{path::Path, sync::Arc, time::Duration};
 
-const SCHEMA: Schema = Schema { part: "sessions", migrations: &[include_str!("sqlite/schema-1.sql")] };
+const SCHEMA: Schema = Schema {
+    part: "sessions",
+    migrations: &[include_str!("sqlite/schema-1.sql"), include_str!("sqlite/schema-2.sql")],
+};
 
 #[derive(Clone)]
 pub struct Store {
@@ -84,7 +87,7 @@ impl Store {
     pub async fn delete(&self, id: &str) -> Result<bool, Error> {
         let (now, _) = self.span();
         let id = id.to_owned();
-        self.database.write(deadline(), move |at| rows::delete(at, &id, now)).await
+        self.database.erase(deadline(), move |at| rows::delete(at, &id, now)).await
     }
 
     pub async fn ping(&self) -> Result<(), Error> {
@@ -99,7 +102,25 @@ impl Store {
     pub async fn purge(&self, id: &str) -> Result<(), Error> {
         let (now, _) = self.span();
         let id = id.to_owned();
-        self.database.write(deadline(), move |at| rows::purge(at, &id, now)).await
+        self.database.erase(deadline(), move |at| rows::purge(at, &id, now)).await
+    }
+
+    pub async fn export(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
+        let (now, _) = self.span();
+        let after = movement::position(cursor)?;
+        self.database.read(deadline(), move |at| movement::page(at, after, limit, now)).await
+    }
+
+    pub async fn record(&self, id: &str) -> Result<Option<Record>, Error> {
+        let (now, _) = self.span();
+        let id = id.to_owned();
+        self.database.read(deadline(), move |at| movement::record(at, id, now)).await
+    }
+
+    pub async fn import(&self, record: &Record) -> Result<(), Error> {
+        let (now, _) = self.span();
+        let (record, bytes) = (record.clone(), record.check()?);
+        self.database.write(deadline(), move |at| movement::replace(at, &record, bytes, now)).await
     }
 
     /// This moment, and the one in which a session expires that is used now.

@@ -19,17 +19,17 @@ conformance::suite!(new_store);
 async fn new_store(expire_after: Duration) -> (Sessions, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config { expire_after, ..Config::default() };
-    (Sessions::open(&config, &folder.path().join("corral.db")).unwrap(), folder)
+    (Sessions::open(&config, &folder.path().join("corral.db")).await.unwrap(), folder)
 }
 
-fn open(folder: &TempDir) -> Result<Sessions, Error> {
-    Sessions::open(&Config::default(), &folder.path().join("corral.db"))
+async fn open(folder: &TempDir) -> Result<Sessions, Error> {
+    Sessions::open(&Config::default(), &folder.path().join("corral.db")).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_openings_of_one_file_lose_no_turn() {
     let folder = tempfile::tempdir().unwrap();
-    let both = [open(&folder).unwrap(), open(&folder).unwrap()];
+    let both = [open(&folder).await.unwrap(), open(&folder).await.unwrap()];
     let id = both[0].create().await.unwrap();
     let appends = (0..200).map(|number| {
         let (sessions, id) = (both[number % 2].clone(), id.clone());
@@ -44,8 +44,9 @@ async fn two_openings_of_one_file_lose_no_turn() {
 #[tokio::test]
 async fn a_new_file_may_be_opened_by_many_at_once() {
     let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Handle::current();
     let opened: Vec<_> = std::thread::scope(|scope| {
-        let openings: Vec<_> = (0..8).map(|_| scope.spawn(|| open(&folder))).collect();
+        let openings: Vec<_> = (0..8).map(|_| scope.spawn(|| runtime.block_on(open(&folder)))).collect();
         openings.into_iter().map(|opening| opening.join().unwrap().unwrap()).collect()
     });
     let id = opened[0].create().await.unwrap();
@@ -57,12 +58,12 @@ async fn a_new_file_may_be_opened_by_many_at_once() {
 #[tokio::test]
 async fn sessions_outlive_the_process() {
     let folder = tempfile::tempdir().unwrap();
-    let first = open(&folder).unwrap();
+    let first = open(&folder).await.unwrap();
     let id = first.create().await.unwrap();
     first.append(&id, turn(1), "1").await.unwrap();
     let before = read(&first, &id).await;
     drop(first);
-    assert_eq!(read(&open(&folder).unwrap(), &id).await, before);
+    assert_eq!(read(&open(&folder).await.unwrap(), &id).await, before);
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn a_killed_process_loses_nothing_it_acknowledged() {
     let acknowledged = turns.last().unwrap_or(300);
     child.wait().unwrap();
 
-    let session = read(&open(&folder).unwrap(), &id).await;
+    let session = read(&open(&folder).await.unwrap(), &id).await;
     assert!(session.turns >= acknowledged, "{} of {acknowledged} turns are left", session.turns);
     let expected: Vec<_> = (1..).take(session.history.len()).map(turn).collect();
     assert_eq!(session.history, expected);
@@ -96,7 +97,7 @@ async fn child_that_appends_until_it_is_killed() {
     if std::io::stdin().read_line(&mut path).unwrap() == 0 {
         return;
     }
-    let sessions = Sessions::open(&Config::default(), Path::new(path.trim_end())).unwrap();
+    let sessions = Sessions::open(&Config::default(), Path::new(path.trim_end())).await.unwrap();
     let id = sessions.create().await.unwrap();
     println!("\nsession {id}");
     for number in 1.. {
@@ -105,11 +106,11 @@ async fn child_that_appends_until_it_is_killed() {
     }
 }
 
-#[test]
-fn a_time_to_live_of_zero_is_refused() {
+#[tokio::test]
+async fn a_time_to_live_of_zero_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config { expire_after: Duration::ZERO, ..Config::default() };
-    let refused = Sessions::open(&config, &folder.path().join("corral.db")).err().expect("a refusal");
+    let refused = Sessions::open(&config, &folder.path().join("corral.db")).await.err().expect("a refusal");
     assert!(refused.to_string().contains("sessions.expire_after"), "{refused}");
 }
 

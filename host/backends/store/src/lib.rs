@@ -87,7 +87,8 @@ impl Database {
             .collect::<Result<Vec<_>, _>>()?;
         let writes = Queue::start(&format!("{}-write", schema.part), vec![writer])?;
         let reads = Queue::start(&format!("{}-read", schema.part), readers)?;
-        let scrubber = Scrubber::start(&format!("{}-scrub", schema.part), file::connect_for_scrubbing(path, PATIENCE)?)?;
+        let scrubber =
+            Scrubber::start(&format!("{}-scrub", schema.part), file::connect_for_scrubbing(path, PATIENCE)?)?;
         Ok(Ok((Self { writes, reads, scrubber }, done)))
     }
 

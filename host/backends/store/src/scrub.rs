@@ -41,7 +41,9 @@ fn work(connection: &Connection, wishes: &Receiver<()>) {
     while wishes.recv().is_ok() {
         match scrub(connection) {
             Ok(true) => {}
-            Ok(false) => tracing::warn!("deleted content is still in the write-ahead log: it is always in use"),
+            Ok(false) => {
+                tracing::warn!("deleted content is still in the write-ahead log: it is always in use")
+            }
             Err(error) => tracing::warn!(%error, "deleted content is still in the write-ahead log"),
         }
         thread::sleep(REST);

@@ -1,134 +1,30 @@
-//! Keeps passages of text with their embeddings, in partitions, and finds the nearest ones.
+//! Keeps passages of text with their embeddings, in partitions, and finds the nearest ones and those
+//! that have a question's words.
 //!
 //! Not here: what a partition is (for chat: the session), what makes an embedding, how texts become
-//! passages, and how each store works (`sqlite.rs`).
+//! passages, and how each store works (`sqlite.rs`, `chroma.rs`).
 
+mod chroma;
+mod config;
+mod direction;
+mod error;
+mod fusion;
+mod lexical;
 mod limits;
+mod record;
 mod sqlite;
 
-use serde::Deserialize;
-use std::{fmt, path::Path};
+pub use config::{Backend, Chroma, Config};
+pub use error::Error;
+pub use record::{Entry, Hit, Item, Match, Model, Page, Passage, Record};
 
-/// The `[vectors]` part of the settings.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// Where passages are kept.
-    pub backend: Backend,
-    /// Address of the server; the embedded store has none.
-    pub url: Option<String>,
-    /// Name of the collection: 3 to 512 letters, digits, `.`, `_` and `-`.
-    pub collection: String,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { backend: Backend::Embedded, url: None, collection: "chat_documents".to_owned() }
-    }
-}
-
-/// The kinds of store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Backend {
-    /// A SQLite file on this machine.
-    Embedded,
-}
-
-/// What made the embeddings. It is recorded with the collection: distances between embeddings of
-/// two models mean nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Model {
-    /// Name of the model.
-    pub name: String,
-    /// How many values an embedding has.
-    pub dimensions: u32,
-}
-
-impl fmt::Display for Model {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ({} dimensions)", self.name, self.dimensions)
-    }
-}
-
-/// One named string of metadata.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// 1 to 128 bytes.
-    pub key: String,
-    /// At most 4 KiB.
-    pub value: String,
-}
-
-/// A passage to store.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Item {
-    /// Unique in its partition, 1 to 256 bytes. Storing it again replaces what was there.
-    pub id: String,
-    /// The original text, at most 1 MiB.
-    pub text: String,
-    /// Of the model's dimensions; every value finite. Only its direction counts.
-    pub embedding: Vec<f32>,
-    /// At most 64 entries. Keys are unique, and none is `chat_id`, which names the partition.
-    pub metadata: Vec<Entry>,
-}
-
-/// A stored passage, without its embedding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passage {
-    /// As it was stored.
-    pub id: String,
-    /// As it was stored.
-    pub text: String,
-    /// Ordered by key.
-    pub metadata: Vec<Entry>,
-}
-
-/// A passage found by its embedding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// What was found.
-    pub passage: Passage,
-    /// Cosine distance to the question: 0 is the same direction, 2 the opposite. An embedding of
-    /// zeros has no direction and is at 1 from everything.
-    pub distance: f32,
-}
-
-/// Why a call failed, by what the caller can do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// An embedding is of another length than the collection's.
-    #[error("an embedding has {given} dimensions, the collection's have {stored}")]
-    DimensionMismatch {
-        /// Of the embedding in the call.
-        given: u32,
-        /// Of the embeddings in the collection.
-        stored: u32,
-    },
-    /// An argument breaks its documented form or limit; says which and how.
-    #[error("{0}")]
-    InvalidArgument(String),
-    /// The collection holds embeddings of another model; only opening gives this.
-    #[error(
-        "the collection holds embeddings of {stored}, the configured model is {given}: \
-         name another collection in vectors.collection, or configure that model in embedding.model"
-    )]
-    OtherModel {
-        /// What the collection was made with.
-        stored: Model,
-        /// What is configured now.
-        given: Model,
-    },
-    /// Worth one later retry. Carries the cause, for the log.
-    #[error("the vector store is unavailable: {0}")]
-    Unavailable(String),
-}
+use std::path::Path;
 
 /// The store of passages. Clones share it.
 ///
 /// A partition is named by 1 to 256 bytes; it exists while it holds passages, and an unknown one is
-/// empty. A call waits at most five seconds, then it is [`Error::Unavailable`]. A write whose future
-/// is dropped before it was committed does not happen.
+/// empty. A call waits at most five seconds, then it is [`Error::Unavailable`]. In the embedded store a
+/// write whose future is dropped before it was committed does not happen; what was sent to a server may.
 ///
 /// ```
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -136,7 +32,7 @@ pub enum Error {
 /// use corral_vectors::{Config, Item, Model, Vectors};
 ///
 /// let model = Model { name: "compass".into(), dimensions: 2 };
-/// let vectors = Vectors::open(&Config::default(), &folder.path().join("corral.db"), model)?;
+/// let vectors = Vectors::open(&Config::default(), &folder.path().join("corral.db"), model).await?;
 /// let item = |id: &str, embedding| Item { id: id.into(), text: String::new(), embedding, metadata: vec![] };
 /// vectors.upsert("session", vec![item("east", vec![1.0, 0.0]), item("north", vec![0.0, 1.0])]).await?;
 ///
@@ -153,39 +49,75 @@ pub struct Vectors {
 #[derive(Clone)]
 enum Store {
     Embedded(sqlite::Store),
+    Chroma(chroma::Store),
+}
+
+/// Calls the same method of whichever store it is.
+macro_rules! on {
+    ($vectors:ident.$method:ident($($argument:expr),*)) => {
+        match &$vectors.store {
+            Store::Embedded(store) => store.$method($($argument),*).await,
+            Store::Chroma(store) => store.$method($($argument),*).await,
+        }
+    };
 }
 
 impl Vectors {
-    /// Opens the store that `config` names, for embeddings of `model`. Blocks: for start-up.
+    /// Opens the store that `config` names, for embeddings of `model`.
     ///
     /// `store` is the embedded store's file; it is made if it is missing, together with its folder,
-    /// both for their owner only.
-    pub fn open(config: &Config, store: &Path, model: Model) -> Result<Self, Error> {
+    /// both for their owner only. A server that is down is no error: calls are
+    /// [`Error::Unavailable`] until it is up.
+    pub async fn open(config: &Config, store: &Path, model: Model) -> Result<Self, Error> {
         limits::check_collection(&config.collection)?;
         let dimensions = model.dimensions;
         let store = match config.backend {
-            Backend::Embedded => Store::Embedded(sqlite::Store::open(store, &config.collection, model)?),
+            Backend::Embedded => {
+                Store::Embedded(sqlite::Store::open(store, &config.collection, model).await?)
+            }
+            Backend::Chroma => Store::Chroma(chroma::Store::open(config, model).await?),
         };
         Ok(Self { dimensions, store })
     }
 
     /// Stores items; all of one call or none. At most 1,000 a call, each id once.
+    ///
+    /// ChromaDB takes them in requests of `vectors.chroma.batch`: if one fails, those before it are
+    /// stored, and the same call again stores the rest.
     pub async fn upsert(&self, partition: &str, items: Vec<Item>) -> Result<(), Error> {
         limits::check_partition(partition)?;
         limits::check_items(&items, self.dimensions)?;
-        match &self.store {
-            Store::Embedded(store) => store.upsert(partition, items).await,
-        }
+        on!(self.upsert(partition, items))
     }
 
     /// Up to `limit` passages, nearest first. A `limit` above 100 counts as 100.
     pub async fn query(&self, partition: &str, embedding: Vec<f32>, limit: u32) -> Result<Vec<Hit>, Error> {
         limits::check_partition(partition)?;
         limits::check_embedding(&embedding, self.dimensions)?;
-        let limit = limit.min(limits::HITS);
-        match &self.store {
-            Store::Embedded(store) => store.query(partition, &embedding, limit).await,
-        }
+        on!(self.query(partition, &embedding, limit.min(limits::HITS)))
+    }
+
+    /// Up to `limit` passages that have the words, by BM25 within the partition, best first. A `limit`
+    /// above 100 counts as 100. The words are plain text of at most 64 KiB.
+    pub async fn lexical(&self, partition: &str, words: &str, limit: u32) -> Result<Vec<Match>, Error> {
+        limits::check_partition(partition)?;
+        limits::check_words(words)?;
+        on!(self.lexical(partition, words, limit.min(limits::HITS)))
+    }
+
+    /// Up to `limit` passages, best first, by reciprocal rank fusion of the nearest ones and of those
+    /// that score highest for the words. A `limit` above 100 counts as 100.
+    pub async fn search(
+        &self,
+        partition: &str,
+        embedding: Vec<f32>,
+        words: &str,
+        limit: u32,
+    ) -> Result<Vec<Match>, Error> {
+        limits::check_partition(partition)?;
+        limits::check_embedding(&embedding, self.dimensions)?;
+        limits::check_words(words)?;
+        on!(self.search(partition, &embedding, words, limit.min(limits::HITS)))
     }
 
     /// Passages by id, ascending, after the id `after`; with a `filter`, only those whose metadata
@@ -199,41 +131,63 @@ impl Vectors {
     ) -> Result<Vec<Passage>, Error> {
         limits::check_partition(partition)?;
         filter.as_ref().map_or(Ok(()), limits::check_entry)?;
-        let limit = limit.min(limits::LISTED);
-        match &self.store {
-            Store::Embedded(store) => store.list(partition, filter, after, limit).await,
-        }
+        on!(self.list(partition, filter, after, limit.min(limits::LISTED)))
     }
 
     /// Deletes the passages whose metadata has just this value, and gives how many there were.
     pub async fn delete(&self, partition: &str, filter: Entry) -> Result<u32, Error> {
         limits::check_partition(partition)?;
         limits::check_entry(&filter)?;
-        match &self.store {
-            Store::Embedded(store) => store.delete(partition, filter).await,
-        }
+        on!(self.delete(partition, filter))
+    }
+
+    /// Deletes the passages with these ids, at most 1,000 a call, and gives how many there were.
+    pub async fn remove(&self, partition: &str, ids: Vec<String>) -> Result<u32, Error> {
+        limits::check_partition(partition)?;
+        limits::check_ids(&ids)?;
+        on!(self.remove(partition, ids))
     }
 
     /// Deletes everything in the partition, and gives how many passages there were.
     pub async fn delete_partition(&self, partition: &str) -> Result<u32, Error> {
         limits::check_partition(partition)?;
-        match &self.store {
-            Store::Embedded(store) => store.delete_partition(partition).await,
-        }
+        on!(self.delete_partition(partition))
     }
 
     /// How many passages the partition holds.
     pub async fn count(&self, partition: &str) -> Result<u32, Error> {
         limits::check_partition(partition)?;
-        match &self.store {
-            Store::Embedded(store) => store.count(partition).await,
-        }
+        on!(self.count(partition))
     }
 
     /// Whether the store answers.
     pub async fn ping(&self) -> Result<(), Error> {
-        match &self.store {
-            Store::Embedded(store) => store.ping().await,
-        }
+        on!(self.ping())
+    }
+
+    /// Up to `limit` records of all partitions, after `cursor`: the `next` of the page before, or none
+    /// for the first. What is written meanwhile may or may not be among them; the rest is, once. A
+    /// `limit` above 1,000 counts as 1,000.
+    pub async fn export(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
+        on!(self.export(cursor, limit.clamp(1, limits::LISTED)))
+    }
+
+    /// Those of a partition's records that there are, by id. At most 1,000 ids.
+    pub async fn records(&self, partition: &str, ids: Vec<String>) -> Result<Vec<Record>, Error> {
+        limits::check_partition(partition)?;
+        limits::check_ids(&ids)?;
+        on!(self.records(partition, ids))
+    }
+
+    /// Stores records, any number of them, in place of what is there. An error names no record: some may
+    /// be stored, and the same call again stores all.
+    pub async fn import(&self, records: Vec<Record>) -> Result<(), Error> {
+        limits::check_records(&records, self.dimensions)?;
+        on!(self.import(records))
+    }
+
+    /// How many passages all partitions hold.
+    pub async fn total(&self) -> Result<u64, Error> {
+        on!(self.total())
     }
 }

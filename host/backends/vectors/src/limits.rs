@@ -2,7 +2,7 @@
 //!
 //! Not here: how large a request may be (the server decides).
 
-use crate::{Entry, Error, Item};
+use crate::{Entry, Error, Item, Record};
 use std::collections::HashSet;
 
 /// How many passages a query gives at most.
@@ -17,6 +17,7 @@ const TEXT_BYTES: usize = 1 << 20;
 const ENTRIES: usize = 64;
 const KEY_BYTES: usize = 128;
 const VALUE_BYTES: usize = 4 << 10;
+const WORDS_BYTES: usize = 64 << 10;
 /// The key under which a store keeps the partition's name.
 const RESERVED: &str = "chat_id";
 
@@ -44,15 +45,38 @@ pub fn check_items(items: &[Item], dimensions: u32) -> Result<(), Error> {
     }
     let mut ids = HashSet::new();
     for item in items {
-        check_length("id", &item.id, ID_BYTES)?;
+        check_item(item, dimensions)?;
         if !ids.insert(&item.id) {
             return invalid(format!("id {:?} is given twice", item.id));
         }
-        if item.text.len() > TEXT_BYTES {
-            return invalid(format!("text of {} bytes, at most {TEXT_BYTES}", item.text.len()));
+    }
+    Ok(())
+}
+
+/// Any number of them.
+pub fn check_records(records: &[Record], dimensions: u32) -> Result<(), Error> {
+    let mut ids = HashSet::new();
+    for Record { partition, item } in records {
+        check_partition(partition)?;
+        check_item(item, dimensions)?;
+        if !ids.insert((partition, &item.id)) {
+            return invalid(format!("id {:?} is given twice", item.id));
         }
-        check_embedding(&item.embedding, dimensions)?;
-        check_metadata(&item.metadata)?;
+    }
+    Ok(())
+}
+
+/// For naming passages that there may be. The same id twice is harmless.
+pub fn check_ids(ids: &[String]) -> Result<(), Error> {
+    if ids.len() > ITEMS {
+        return invalid(format!("{} ids, at most {ITEMS} a call", ids.len()));
+    }
+    ids.iter().try_for_each(|id| check_length("id", id, ID_BYTES))
+}
+
+pub fn check_words(words: &str) -> Result<(), Error> {
+    if words.len() > WORDS_BYTES {
+        return invalid(format!("words of {} bytes, at most {WORDS_BYTES}", words.len()));
     }
     Ok(())
 }
@@ -78,6 +102,15 @@ pub fn check_entry(entry: &Entry) -> Result<(), Error> {
         return invalid(format!("metadata value of {} bytes, at most {VALUE_BYTES}", entry.value.len()));
     }
     Ok(())
+}
+
+fn check_item(item: &Item, dimensions: u32) -> Result<(), Error> {
+    check_length("id", &item.id, ID_BYTES)?;
+    if item.text.len() > TEXT_BYTES {
+        return invalid(format!("text of {} bytes, at most {TEXT_BYTES}", item.text.len()));
+    }
+    check_embedding(&item.embedding, dimensions)?;
+    check_metadata(&item.metadata)
 }
 
 fn check_metadata(metadata: &[Entry]) -> Result<(), Error> {

@@ -3,20 +3,24 @@
 //! Nearest means looked at every one: exact, and in a partition of a conversation's size faster than
 //! an index would be to keep.
 //!
-//! Not here: threads, connections and time-outs (`corral-store`), the statements (`sqlite/rows.rs`),
-//! the arithmetic (`sqlite/direction.rs`, `sqlite/nearest.rs`).
+//! Not here: threads, connections and time-outs (`corral-store`), the statements (`sqlite/rows.rs`,
+//! `sqlite/export.rs`), words (`sqlite/terms.rs`), the arithmetic (`direction.rs`, `sqlite/nearest.rs`).
 
-mod direction;
+mod export;
 mod nearest;
 mod rows;
+mod terms;
 
-use crate::{Entry, Error, Hit, Item, Model, Passage};
+use crate::{Entry, Error, Hit, Item, Model, Page, Passage, Record, direction::Direction};
 use corral_store::{Database, Schema, deadline};
-use direction::Direction;
 use rows::Place;
 use std::path::Path;
+use tokio::task;
 
-const SCHEMA: Schema = Schema { part: "vectors", migrations: &[include_str!("sqlite/schema-1.sql")] };
+const SCHEMA: Schema = Schema {
+    part: "vectors",
+    migrations: &[include_str!("sqlite/schema-1.sql"), include_str!("sqlite/schema-2.sql")],
+};
 
 #[derive(Clone)]
 pub struct Store {
@@ -25,9 +29,12 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn open(path: &Path, collection: &str, model: Model) -> Result<Self, Error> {
-        let (database, collection) =
-            Database::open(path, &SCHEMA, |at| rows::collection(at, collection, model))?;
+    pub async fn open(path: &Path, collection: &str, model: Model) -> Result<Self, Error> {
+        let (path, name) = (path.to_owned(), collection.to_owned());
+        let opening = move || Database::open(&path, &SCHEMA, |at| rows::collection(at, &name, model));
+        let opened = task::spawn_blocking(opening).await;
+        let (database, collection) = opened.map_err(|error| Error::Unavailable(error.to_string()))??;
+        terms::catch_up(&database).await?;
         Ok(Self { database, collection })
     }
 
@@ -60,12 +67,17 @@ impl Store {
 
     pub async fn delete(&self, partition: &str, filter: Entry) -> Result<u32, Error> {
         let (place, deadline) = (self.place(partition), deadline());
-        self.database.write(deadline, move |at| rows::delete(at, &place, &filter, deadline)).await
+        self.database.erase(deadline, move |at| rows::delete(at, &place, &filter, deadline)).await
+    }
+
+    pub async fn remove(&self, partition: &str, ids: Vec<String>) -> Result<u32, Error> {
+        let place = self.place(partition);
+        self.database.erase(deadline(), move |at| rows::remove(at, &place, &ids)).await
     }
 
     pub async fn delete_partition(&self, partition: &str) -> Result<u32, Error> {
         let place = self.place(partition);
-        self.database.write(deadline(), move |at| rows::delete_partition(at, &place)).await
+        self.database.erase(deadline(), move |at| rows::delete_partition(at, &place)).await
     }
 
     pub async fn count(&self, partition: &str) -> Result<u32, Error> {
@@ -75,6 +87,34 @@ impl Store {
 
     pub async fn ping(&self) -> Result<(), Error> {
         Ok(self.database.ping().await?)
+    }
+
+    pub async fn export(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
+        let (collection, deadline) = (self.collection, deadline());
+        let after = export::after(cursor)?;
+        self.database
+            .read(deadline, move |at| export::page(at, collection, after, size(limit), deadline))
+            .await
+    }
+
+    pub async fn records(&self, partition: &str, ids: Vec<String>) -> Result<Vec<Record>, Error> {
+        let place = self.place(partition);
+        self.database.read(deadline(), move |at| export::records(at, &place, ids)).await
+    }
+
+    pub async fn import(&self, mut records: Vec<Record>) -> Result<(), Error> {
+        while !records.is_empty() {
+            let rest = records.split_off(records.len().min(export::IMPORTED));
+            let (collection, some) = (self.collection, records);
+            self.database.write(deadline(), move |at| export::import(at, collection, some)).await?;
+            records = rest;
+        }
+        Ok(())
+    }
+
+    pub async fn total(&self) -> Result<u64, Error> {
+        let collection = self.collection;
+        self.database.read(deadline(), move |at| export::total(at, collection)).await
     }
 
     fn place(&self, partition: &str) -> Place {

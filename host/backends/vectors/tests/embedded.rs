@@ -13,11 +13,11 @@ conformance::suite!(new_store);
 
 async fn new_store(model: Model) -> (Vectors, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    (Vectors::open(&Config::default(), &folder.path().join("corral.db"), model).unwrap(), folder)
+    (open(&folder, model).await.unwrap(), folder)
 }
 
-fn open(folder: &TempDir, model: Model) -> Result<Vectors, Error> {
-    Vectors::open(&Config::default(), &folder.path().join("corral.db"), model)
+async fn open(folder: &TempDir, model: Model) -> Result<Vectors, Error> {
+    Vectors::open(&Config::default(), &folder.path().join("corral.db"), model).await
 }
 
 #[tokio::test]
@@ -55,12 +55,10 @@ async fn distances_are_cosine_in_384_dimensions() {
 async fn sessions_and_vectors_share_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("corral.db");
-    let (sessions, vectors) = std::thread::scope(|scope| {
-        let sessions = scope
-            .spawn(|| corral_sessions::Sessions::open(&corral_sessions::Config::default(), &file).unwrap());
-        let vectors = scope.spawn(|| open(&folder, model()).unwrap());
-        (sessions.join().unwrap(), vectors.join().unwrap())
-    });
+    let config = corral_sessions::Config::default();
+    let (sessions, vectors) =
+        tokio::join!(corral_sessions::Sessions::open(&config, &file), open(&folder, model()));
+    let (sessions, vectors) = (sessions.unwrap(), vectors.unwrap());
     let id = sessions.create().await.unwrap();
     let turns = async {
         for number in 0..100 {
@@ -83,7 +81,7 @@ async fn sessions_and_vectors_share_a_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_openings_of_one_file_lose_no_passage() {
     let folder = tempfile::tempdir().unwrap();
-    let both = [open(&folder, model()).unwrap(), open(&folder, model()).unwrap()];
+    let both = [open(&folder, model()).await.unwrap(), open(&folder, model()).await.unwrap()];
     let upserts = (0..100).map(|number| {
         let vectors = both[number % 2].clone();
         async move { vectors.upsert("p", vec![item(&number.to_string(), [1.0, 0.0])]).await.unwrap() }
@@ -96,14 +94,14 @@ async fn two_openings_of_one_file_lose_no_passage() {
 #[tokio::test]
 async fn what_is_committed_is_there_without_a_closed_file() {
     let folder = tempfile::tempdir().unwrap();
-    let vectors = open(&folder, model()).unwrap();
+    let vectors = open(&folder, model()).await.unwrap();
     vectors.upsert("p", vec![with(item("x", [1.0, 0.0]), &[("key", "value")])]).await.unwrap();
     // The state that a killed process leaves: the main file, and a log that nobody worked in.
     let left = tempfile::tempdir().unwrap();
     for file in ["corral.db", "corral.db-wal"] {
         fs::copy(folder.path().join(file), left.path().join(file)).unwrap();
     }
-    let reopened = open(&left, model()).unwrap();
+    let reopened = open(&left, model()).await.unwrap();
     assert_eq!(all(&reopened, "p").await, all(&vectors, "p").await);
     assert_eq!(
         reopened.query("p", vec![1.0, 0.0], 1).await.unwrap()[0].passage.metadata,
@@ -116,7 +114,7 @@ async fn another_model_is_refused_with_what_to_do() {
     let (vectors, folder) = new_store(model()).await;
     vectors.upsert("p", vec![item("x", [1.0, 0.0])]).await.unwrap();
     for other in [Model { dimensions: 3, ..model() }, Model { name: "sextant".to_owned(), ..model() }] {
-        let refused = open(&folder, other.clone()).err().expect("a refusal");
+        let refused = open(&folder, other.clone()).await.err().expect("a refusal");
         let advice = refused.to_string();
         assert!(
             advice.contains("vectors.collection") && advice.contains("compass (2 dimensions)"),
@@ -125,7 +123,7 @@ async fn another_model_is_refused_with_what_to_do() {
         let Error::OtherModel { stored, given } = refused else { panic!("{refused:?}") };
         assert_eq!((stored, given), (model(), other));
     }
-    assert_eq!(ids(&all(&open(&folder, model()).unwrap(), "p").await), ["x"]);
+    assert_eq!(ids(&all(&open(&folder, model()).await.unwrap(), "p").await), ["x"]);
 }
 
 #[tokio::test]
@@ -134,7 +132,7 @@ async fn collections_do_not_see_each_other() {
     vectors.upsert("p", vec![item("x", [1.0, 0.0])]).await.unwrap();
     let config = Config { collection: "other-documents".to_owned(), ..Config::default() };
     let sextant = Model { name: "sextant".to_owned(), dimensions: 3 };
-    let other = Vectors::open(&config, &folder.path().join("corral.db"), sextant).unwrap();
+    let other = Vectors::open(&config, &folder.path().join("corral.db"), sextant).await.unwrap();
     assert_eq!(all(&other, "p").await, []);
     assert_eq!(other.delete_partition("p").await.unwrap(), 0);
     assert_eq!(vectors.count("p").await.unwrap(), 1);
@@ -154,12 +152,12 @@ async fn nothing_of_a_deleted_passage_stays_in_the_tables() {
     }
 }
 
-#[test]
-fn a_collection_has_a_name_that_chroma_takes_too() {
+#[tokio::test]
+async fn a_collection_has_a_name_that_chroma_takes_too() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["", "ab", "-abc", "abc_", "a b c", "größe", &"x".repeat(513)] {
         let config = Config { collection: name.to_owned(), ..Config::default() };
-        let refused = Vectors::open(&config, &folder.path().join("corral.db"), model()).err();
+        let refused = Vectors::open(&config, &folder.path().join("corral.db"), model()).await.err();
         assert!(matches!(refused, Some(Error::InvalidArgument(_))), "{name:?}");
     }
 }
@@ -169,6 +167,18 @@ fn settings_are_read_with_defaults_and_unknown_ones_refused() {
     let config: Config = serde_json::from_str("{}").unwrap();
     assert_eq!((config.backend, config.collection.as_str()), (Backend::Embedded, "chat_documents"));
     assert!(serde_json::from_str::<Config>(r#"{"colection": "x"}"#).is_err());
+}
+
+#[tokio::test]
+async fn an_export_goes_on_in_another_opening() {
+    let (vectors, folder) = new_store(model()).await;
+    let items: Vec<_> = ["a", "b", "c"].iter().map(|id| item(id, [1.0, 0.0])).collect();
+    vectors.upsert("p", items).await.unwrap();
+    let first = vectors.export(None, 2).await.unwrap();
+    let second = open(&folder, model()).await.unwrap().export(first.next.as_deref(), 2).await.unwrap();
+    assert_eq!((first.records.len(), second.records.len(), second.next), (2, 1, None));
+    let refused = vectors.export(Some("no cursor"), 2).await;
+    assert!(matches!(refused, Err(Error::InvalidArgument(_))), "{refused:?}");
 }
 
 fn cosine_distance(one: &[f32], other: &[f32]) -> f64 {

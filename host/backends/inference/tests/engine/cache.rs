@@ -68,7 +68,8 @@ async fn preparing_gives_way_to_jobs() {
 #[tokio::test]
 async fn what_is_kept_for_whom_is_told() {
     let engine = engine(config()).await;
-    let options = |session: Option<&str>, limit| Options { session: session.map(Into::into), ..greedy(limit) };
+    let options =
+        |session: Option<&str>, limit| Options { session: session.map(Into::into), ..greedy(limit) };
     let prompt = || Input::Prompt(long_prompt(60));
     run(&engine, prompt(), options(Some("b"), 2)).await;
     run(&engine, prompt(), options(Some("a"), 2)).await;

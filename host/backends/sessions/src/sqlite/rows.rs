@@ -3,19 +3,18 @@
 //! Every function runs inside the caller's transaction. Expired rows count as missing, so it does
 //! not matter when they are purged.
 
-use super::Moment;
-use crate::{Error, Session, Turn, limits};
+use crate::{Error, Session, Turn, limits, moment::Moment};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use std::collections::BTreeMap;
 
 /// A session's row, without what hangs on it.
 pub struct Head {
-    key: i64,
+    pub key: i64,
     created_at: Moment,
     last_updated: Moment,
     pub expires_at: Moment,
     turns: u32,
-    bytes: u32,
+    pub bytes: u32,
 }
 
 pub fn insert(at: &Transaction<'_>, id: &str, now: Moment, expires_at: Moment) -> Result<(), Error> {
@@ -102,10 +101,7 @@ pub fn set_metadata(
 ) -> Result<(), Error> {
     let mut present = metadata(at, head)?;
     let replaced = present.insert(key.to_owned(), value.to_owned());
-    if present.len() > limits::ENTRIES {
-        let most = limits::ENTRIES;
-        return Err(Error::InvalidArgument(format!("a session has at most {most} metadata entries")));
-    }
+    limits::check_entries(present.len())?;
     let freed = replaced.map_or(0, |value| limits::entry_size(key, &value));
     let bytes = head.bytes.saturating_sub(freed).saturating_add(limits::entry_size(key, value));
     limits::check_session(bytes)?;

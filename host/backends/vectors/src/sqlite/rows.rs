@@ -4,10 +4,10 @@
 //! call's deadline has passed: nobody waits for them any more.
 
 use super::{
-    direction::Direction,
     nearest::{Candidate, Nearest},
+    terms,
 };
-use crate::{Entry, Error, Hit, Item, Model, Passage};
+use crate::{Entry, Error, Hit, Item, Model, Passage, direction::Direction};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
@@ -49,8 +49,9 @@ pub fn upsert(at: &Transaction<'_>, place: &Place, items: Vec<Item>) -> Result<(
         at.prepare_cached("INSERT OR REPLACE INTO vector_embeddings (key, direction) VALUES (?1, ?2)")?;
     for item in items {
         let metadata = to_json(item.metadata)?;
-        let row = (place.collection, &place.partition, item.id, metadata, item.text);
+        let row = (place.collection, &place.partition, item.id, metadata, &item.text);
         let key: i64 = passage.query_row(row, |row| row.get(0))?;
+        terms::keep(at, key, &item.text)?;
         embedding.execute((key, Direction::of(&item.embedding).to_bytes()))?;
     }
     Ok(())
@@ -63,15 +64,15 @@ pub fn query(
     limit: usize,
     deadline: Instant,
 ) -> Result<Vec<Hit>, Error> {
-    let mut passage = at.prepare_cached("SELECT id, metadata, text FROM vector_passages WHERE key = ?1")?;
-    nearest(at, place, question, limit, deadline)?
-        .into_iter()
-        .map(|Candidate { distance, key }| {
-            let (id, metadata, text): (_, String, _) =
-                passage.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            Ok(Hit { passage: Passage { id, text, metadata: entries(from_json(&metadata)?) }, distance })
-        })
-        .collect()
+    let nearest = nearest(at, place, question, limit, deadline)?.into_iter();
+    nearest.map(|Candidate { distance, key }| Ok(Hit { passage: passage(at, key)?, distance })).collect()
+}
+
+pub fn passage(at: &Transaction<'_>, key: i64) -> Result<Passage, Error> {
+    let mut statement = at.prepare_cached("SELECT id, metadata, text FROM vector_passages WHERE key = ?1")?;
+    let (id, metadata, text): (_, String, _) =
+        statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(Passage { id, text, metadata: entries(from_json(&metadata)?) })
 }
 
 pub fn list(
@@ -109,6 +110,16 @@ pub fn delete(at: &Transaction<'_>, place: &Place, filter: &Entry, deadline: Ins
     Ok(saturating(keys.len()))
 }
 
+pub fn remove(at: &Transaction<'_>, place: &Place, ids: &[String]) -> Result<u32, Error> {
+    let mut statement = at
+        .prepare_cached("DELETE FROM vector_passages WHERE collection = ?1 AND partition = ?2 AND id = ?3")?;
+    let mut removed = 0;
+    for id in ids {
+        removed += statement.execute((place.collection, &place.partition, id))?;
+    }
+    Ok(saturating(removed))
+}
+
 pub fn delete_partition(at: &Transaction<'_>, place: &Place) -> Result<u32, Error> {
     let deleted = at
         .prepare_cached("DELETE FROM vector_passages WHERE collection = ?1 AND partition = ?2")?
@@ -123,7 +134,7 @@ pub fn count(at: &Transaction<'_>, place: &Place) -> Result<u32, Error> {
 }
 
 /// Exact: looks at every embedding of the partition.
-fn nearest(
+pub fn nearest(
     at: &Transaction<'_>,
     place: &Place,
     question: &Direction,
@@ -171,7 +182,7 @@ fn matches(metadata: &Metadata, filter: &Entry) -> bool {
     metadata.get(&filter.key) == Some(&filter.value)
 }
 
-fn entries(metadata: Metadata) -> Vec<Entry> {
+pub fn entries(metadata: Metadata) -> Vec<Entry> {
     metadata.into_iter().map(|(key, value)| Entry { key, value }).collect()
 }
 
@@ -180,15 +191,15 @@ fn to_json(entries: Vec<Entry>) -> Result<String, Error> {
     serde_json::to_string(&metadata).map_err(|error| Error::Unavailable(format!("writing metadata: {error}")))
 }
 
-fn from_json(text: &str) -> Result<Metadata, Error> {
+pub fn from_json(text: &str) -> Result<Metadata, Error> {
     serde_json::from_str(text).map_err(|error| damaged(format!("metadata ({error})")))
 }
 
-fn damaged(what: String) -> Error {
+pub fn damaged(what: String) -> Error {
     Error::Unavailable(format!("the file is damaged: {what}"))
 }
 
-fn check(deadline: Instant) -> Result<(), Error> {
+pub fn check(deadline: Instant) -> Result<(), Error> {
     if Instant::now() > deadline {
         return Err(Error::Unavailable("the scan ran past its deadline".to_owned()));
     }

@@ -7,7 +7,9 @@
 //!
 //! Not here: what only one store promises (files, upgrades, a lost connection).
 
+pub mod lexical;
 pub mod limits;
+pub mod moving;
 pub mod passages;
 pub mod search;
 
@@ -26,6 +28,7 @@ macro_rules! suite {
             a_listing_goes_on_after_an_id,
             a_filter_takes_just_its_value,
             deleting_by_filter_takes_just_those,
+            removing_by_id_takes_just_those,
             a_deleted_partition_is_empty,
             calls_at_once_are_all_kept,
             the_store_answers_a_ping,
@@ -36,6 +39,24 @@ macro_rules! suite {
             the_nearest_of_many_are_exact,
             a_replaced_embedding_is_not_found_any_more,
             a_limit_bounds_what_is_found,
+        );
+        conformance::suite!($open, moving:
+            an_export_gives_every_record_once,
+            records_come_back_by_id_with_their_direction,
+            an_import_replaces_what_is_there,
+            a_digest_is_of_everything_but_the_embedding,
+        );
+        conformance::suite!($open, lexical:
+            a_rare_word_beats_common_ones,
+            scores_are_bm25_of_the_partition,
+            scores_ignore_other_partitions,
+            words_of_replaced_and_deleted_passages_are_not_found,
+            operators_in_words_are_plain_text,
+            words_are_found_in_any_form_and_alphabet,
+            fused_finds_what_either_finds_alone,
+            a_limit_bounds_what_words_find,
+            words_have_at_most_64_kib,
+            many_passages_with_a_common_word_hide_no_rare_one,
         );
         conformance::suite!($open, limits:
             an_embedding_of_another_length_is_refused,

@@ -115,6 +115,20 @@ pub async fn deleting_by_filter_takes_just_those(vectors: &Vectors) {
     assert_eq!(found.len(), 1, "what is deleted is not found");
 }
 
+pub async fn removing_by_id_takes_just_those(vectors: &Vectors) {
+    for partition in ["p", "q"] {
+        vectors.upsert(partition, ["a", "b", "c"].map(|id| item(id, [1.0, 0.0])).to_vec()).await.unwrap();
+    }
+    let ids_of = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    assert_eq!(vectors.remove("p", ids_of(&["a", "c", "a", "none"])).await.unwrap(), 2);
+    assert_eq!(vectors.remove("p", ids_of(&["a"])).await.unwrap(), 0);
+    assert_eq!(vectors.remove("p", vec![]).await.unwrap(), 0);
+    assert_eq!(ids(&all(vectors, "p").await), ["b"]);
+    assert_eq!(vectors.count("q").await.unwrap(), 3);
+    let many = vectors.remove("p", vec!["b".to_owned(); 1001]).await;
+    assert!(matches!(many, Err(Error::InvalidArgument(_))), "{many:?}");
+}
+
 pub async fn a_deleted_partition_is_empty(vectors: &Vectors) {
     vectors.upsert("p", vec![item("x", [1.0, 0.0]), item("y", [0.0, 1.0])]).await.unwrap();
     assert_eq!(vectors.delete_partition("p").await.unwrap(), 2);

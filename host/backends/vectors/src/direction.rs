@@ -17,6 +17,19 @@ impl Direction {
         Self(embedding.iter().map(|&value| (f64::from(value) / length) as f32).collect())
     }
 
+    pub fn values(&self) -> &[f32] {
+        &self.0
+    }
+
+    pub fn into_values(self) -> Vec<f32> {
+        self.0
+    }
+
+    /// What a table holds, as values.
+    pub fn stored_values(stored: &[u8]) -> Vec<f32> {
+        stored.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect()
+    }
+
     /// As a table holds it.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|value| value.to_le_bytes()).collect()
@@ -29,6 +42,12 @@ impl Direction {
         }
         // Rounding may leave the range by a little.
         Some((1.0 - self.dot(stored)).clamp(0.0, 2.0))
+    }
+
+    /// Cosine distance to an embedding of any length and as many dimensions.
+    pub fn distance_to(&self, embedding: &[f32]) -> f32 {
+        let dot: f32 = self.0.iter().zip(Self::of(embedding).0).map(|(own, other)| own * other).sum();
+        (1.0 - dot).clamp(0.0, 2.0)
     }
 
     fn dot(&self, stored: &[u8]) -> f32 {
