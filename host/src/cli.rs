@@ -4,7 +4,10 @@
 
 mod chat;
 mod check;
+mod eval;
 pub mod http;
+mod ingest;
+mod migrate;
 mod models;
 mod serve;
 
@@ -31,6 +34,12 @@ enum Command {
     Serve(serve::Args),
     /// Talk to a running host in the terminal
     Chat(chat::Args),
+    /// Give a session the files of a folder to answer from
+    Ingest(ingest::Args),
+    /// Move sessions or passages from one store to another, and compare what arrived
+    Migrate(migrate::Args),
+    /// Measure how well a part does its work
+    Eval(eval::Args),
     /// List, fetch and verify models
     Models(models::Args),
     /// Say what is wrong with settings, components, models and ports, and how to mend it
@@ -50,9 +59,13 @@ struct Settings {
 /// Wrong usage ends the process here with code 2, after saying what was wrong.
 #[must_use]
 pub fn run() -> ExitCode {
+    http::install_tls();
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Check(args) => check::run(&args),
     };

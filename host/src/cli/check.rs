@@ -3,6 +3,7 @@
 //! Not here: what makes settings (`config.rs`) or components (`apps.rs`) right.
 
 mod probes;
+mod stores;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +62,7 @@ fn findings(file: &Path) -> Vec<Finding> {
     findings.push(probes::embedding(&config.embedding));
     findings.push(probes::onnx_runtime(&config.embedding));
     findings.push(probes::writable_file("store", &config.store.path));
+    findings.extend([stores::sessions(&config), stores::vectors(&config)].into_iter().flatten());
     findings.push(probes::writable("cache", &config.wasm.cache));
     findings.push(probes::writable_file("admin token", &config.admin.token_file));
     findings.push(probes::free("server.listen", config.server.listen));

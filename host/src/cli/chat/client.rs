@@ -50,6 +50,8 @@ pub(super) struct Trimmed {
     turns: u32,
     #[serde(default)]
     sources: u32,
+    #[serde(default)]
+    retrieval_unavailable: bool,
 }
 
 /// A document of the session.
@@ -236,8 +238,15 @@ impl fmt::Display for Source {
 
 impl fmt::Display for Trimmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { turns, sources } = self;
-        write!(f, "left out to fit the model: {turns} earlier turns, {sources} passages")
+        let Self { turns, sources, retrieval_unavailable } = self;
+        let left_out = *turns > 0 || *sources > 0;
+        if *retrieval_unavailable {
+            write!(f, "documents could not be read{}", if left_out { "; " } else { "" })?;
+        }
+        if left_out || !retrieval_unavailable {
+            write!(f, "left out to fit the model: {turns} earlier turns, {sources} passages")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The client against a host that speaks HTTP on loopback.
 
-use super::client::{Client, Event};
+use super::client::{Client, Event, Trimmed};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
@@ -72,6 +72,9 @@ async fn an_answer_is_read_event_by_event() {
     };
     assert_eq!(sources[0].to_string(), "[a#0] 0.500\n    t");
     assert_eq!(trimmed.to_string(), "left out to fit the model: 2 earlier turns, 0 passages");
+    let without = r#"{"turns":0,"sources":0,"tokens":9,"retrieval_unavailable":true}"#;
+    let without: Trimmed = serde_json::from_str(without).unwrap();
+    assert_eq!(without.to_string(), "documents could not be read");
     assert_eq!(
         rest,
         [Event::Delta("Hal".into()), Event::Delta("lo\n".into()), Event::Done { persisted: false }]

@@ -1,0 +1,58 @@
+//! One look at each server that the stores are on. Nothing is made there.
+
+use super::Finding;
+use crate::cli::http;
+use anyhow::Context;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The server of conversations; none if they are in the store's file.
+pub(super) fn sessions(config: &crate::config::Config) -> Option<Finding> {
+    let name = "sessions";
+    match config.sessions.backend {
+        corral_sessions::Backend::Embedded => None,
+        corral_sessions::Backend::Redis => {
+            let asked = waited(async {
+                let sessions = corral_sessions::Sessions::open(&config.sessions, &config.store.path).await?;
+                Ok(sessions.ping().await?)
+            });
+            let mend = "start Redis, or change [sessions] in runtime.toml";
+            Some(finding(name, "Redis answers", asked, mend))
+        }
+    }
+}
+
+/// The server of passages; none if they are in the store's file.
+pub(super) fn vectors(config: &crate::config::Config) -> Option<Finding> {
+    let name = "vectors";
+    match config.vectors.backend {
+        corral_vectors::Backend::Embedded => None,
+        corral_vectors::Backend::Chroma => {
+            let url = config.vectors.url.clone().unwrap_or_default();
+            let asked = waited(heartbeat(&url));
+            let mend = "start ChromaDB 1.x (`chroma run`), or change [vectors] in runtime.toml";
+            Some(finding(name, "ChromaDB answers", asked, mend))
+        }
+    }
+}
+
+/// The one path that needs neither token nor collection.
+async fn heartbeat(url: &str) -> anyhow::Result<()> {
+    let heartbeat = format!("{}/api/v2/heartbeat", url.trim_end_matches('/'));
+    let client = http::client(url).build()?;
+    client.get(heartbeat).send().await?.error_for_status()?;
+    Ok(())
+}
+
+fn waited(question: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, question).await.context("no answer")? })
+}
+
+fn finding(name: &str, fine: &str, asked: anyhow::Result<()>, mend: &str) -> Finding {
+    match asked {
+        Ok(()) => Finding::good(name, fine),
+        Err(error) => Finding::bad(name, format!("{error:#}"), Some(mend.to_owned())),
+    }
+}
