@@ -1,30 +1,86 @@
-//! What the host costs: a trivial route against a plain hyper server, and a turn stage by stage.
+//! What the host costs: a trivial route against a plain hyper server, a turn stage by stage, and the stores
+//! against each other and against Python.
 //!
-//! Both sides of a comparison run in turns in one run, under the same load; the figure that
-//! counts is their ratio.
+//! All sides of a comparison run in turns in one run, under the same load; the figure that
+//! counts is their ratio. `cargo bench --workspace --bench corral -- --help` names the parts.
 
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
 mod load;
 mod plain;
+mod stores;
 mod turn;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use e2e::{Host, Settings};
 
 /// A route that the gateway answers by itself: instance, routing, a JSON body.
 const ROUTE: &str = "/api/v1/nowhere";
 const ROUNDS: usize = 5;
 
+const HELP: &str = "\
+Usage: cargo bench --workspace --bench corral -- [PART]...
+
+Parts, all of them if none is named:
+  route     a trivial route against plain hyper
+  turn      where the time of a chat turn goes
+  sessions  the session stores, and redis-py
+  vectors   the vector stores, and the Python client of Chroma
+  stores    sessions and vectors
+
+  whole     has Chroma filled with all 100,000 passages twice, whatever time that takes";
+
+/// A part that can run alone.
+#[derive(Clone, Copy)]
+enum Part {
+    Route,
+    Turn,
+    Sessions,
+    Vectors,
+}
+
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if std::env::args().any(|argument| argument == plain::ARGUMENT) {
         return runtime.block_on(plain::serve());
     }
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{HELP}");
+        return Ok(());
+    }
+    let whole = std::env::args().any(|argument| argument == "whole");
+    let parts = parts(std::env::args().skip(1))?;
     runtime.block_on(async {
-        trivial_route().await?;
-        turn::stages().await
+        for part in parts {
+            match part {
+                Part::Route => trivial_route().await?,
+                Part::Turn => turn::stages().await?,
+                Part::Sessions => stores::sessions::compare().await?,
+                Part::Vectors => stores::vectors::compare(whole).await?,
+            }
+        }
+        Ok(())
     })
+}
+
+fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    for argument in arguments {
+        match argument.as_str() {
+            // Cargo itself adds the first.
+            "--bench" | "whole" => {}
+            "route" => parts.push(Part::Route),
+            "turn" => parts.push(Part::Turn),
+            "sessions" => parts.push(Part::Sessions),
+            "vectors" => parts.push(Part::Vectors),
+            "stores" => parts.extend([Part::Sessions, Part::Vectors]),
+            _ => bail!("there is no part `{argument}`\n{HELP}"),
+        }
+    }
+    if parts.is_empty() {
+        parts = vec![Part::Route, Part::Turn, Part::Sessions, Part::Vectors];
+    }
+    Ok(parts)
 }
 
 async fn trivial_route() -> Result<()> {

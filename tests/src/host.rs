@@ -1,7 +1,8 @@
 //! A host process.
 
-use crate::{Client, Settings, root};
+use crate::{Client, Reply, Settings, root, until};
 use anyhow::{Context, Result, bail};
+use reqwest::StatusCode;
 use std::{fs, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 use tempfile::TempDir;
 use tokio::{
@@ -86,6 +87,19 @@ impl Host {
         Client::new(&self.admin)
     }
 
+    /// What the host says of its readiness.
+    pub async fn readiness(&self) -> Result<Reply> {
+        Reply::of(self.client()?.get("/readyz")).await
+    }
+
+    /// Waits until the host says that it is ready, or that it is not.
+    pub async fn until_ready(&self, ready: bool) -> Result<()> {
+        until("the host's readiness changes", async || {
+            Ok((self.readiness().await?.status == StatusCode::OK) == ready)
+        })
+        .await
+    }
+
     /// The address of the public listener.
     pub fn url(&self) -> &str {
         &self.url
@@ -133,6 +147,14 @@ impl Host {
         tokio::time::timeout(Duration::from_secs(30), wanted)
             .await
             .with_context(|| format!("waiting for {sample} {value}"))?
+    }
+
+    /// The process's resident memory, in bytes.
+    pub fn memory(&self) -> Result<u64> {
+        let id = self.process.id().context("the host has ended")?;
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let size = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        Ok(size.context("no VmRSS")?.trim().parse::<u64>()? * 1024)
     }
 
     /// Sends SIGTERM.

@@ -4,11 +4,13 @@ mod client;
 mod events;
 mod host;
 mod settings;
+mod wait;
 
 pub use client::{Client, Reply, said};
 pub use events::{Event, Events};
 pub use host::{Host, binary};
 pub use settings::Settings;
+pub use wait::until;
 
 use std::path::{Path, PathBuf};
 

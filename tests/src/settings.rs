@@ -6,6 +6,7 @@ use std::{fs, path::Path};
 use toml::{Table, Value};
 
 /// Settings by their full names, such as `inference.queue`.
+#[derive(Clone)]
 pub struct Settings(Table);
 
 impl Settings {
@@ -50,6 +51,20 @@ impl Settings {
             table = next;
         }
         self
+    }
+
+    /// Keeps sessions in the Redis at a loopback port.
+    #[must_use]
+    pub fn redis(self, port: u16) -> Self {
+        self.set("sessions.backend", "redis").set("sessions.url", format!("redis://127.0.0.1:{port}/0"))
+    }
+
+    /// Keeps passages in a collection of the ChromaDB at a loopback port. Tests that share a server each name one.
+    #[must_use]
+    pub fn chroma(self, port: u16, collection: &str) -> Self {
+        self.set("vectors.backend", "chroma")
+            .set("vectors.url", format!("http://127.0.0.1:{port}"))
+            .set("vectors.collection", collection)
     }
 
     /// Writes them to a file.

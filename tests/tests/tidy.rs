@@ -2,10 +2,7 @@
 
 use anyhow::{Context, Result};
 use e2e::root;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 fn files(folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -109,12 +106,14 @@ fn source_files_stay_small_enough_to_hold() -> Result<()> {
 
 #[test]
 fn links_in_the_documents_lead_somewhere() -> Result<()> {
-    for name in ["README.md", "ARCHITECTURE.md"] {
-        let text = fs::read_to_string(root().join(name))?;
+    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name));
+    for path in files("docs", "md")?.into_iter().chain(top) {
+        let text = fs::read_to_string(&path)?;
+        let folder = path.parent().context("a file is in a folder")?;
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = target.split('#').next().unwrap_or_default();
-            let local = !path.is_empty() && !path.contains("://");
-            assert!(!local || Path::new(&root()).join(path).exists(), "{name} links to {target}");
+            let file = target.split('#').next().unwrap_or_default();
+            let local = !file.is_empty() && !file.contains("://");
+            assert!(!local || folder.join(file).exists(), "{} links to {target}", path.display());
         }
     }
     Ok(())

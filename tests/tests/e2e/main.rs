@@ -1,13 +1,21 @@
 //! What Corral promises, against the real binary with the real models.
 
+mod bulk;
 mod conversation;
 mod crash;
 mod documents;
+mod erase;
 mod errors;
+mod evaluation;
+mod faults;
+mod ingest;
 mod isolation;
 mod limits;
+mod linear;
+mod migrate;
 mod observability;
 mod operations;
 mod sandbox;
+mod shared;
 mod stream;
 mod terminal;
