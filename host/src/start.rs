@@ -27,7 +27,7 @@ use std::{
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// What guests may take to finish after the last answer has gone out.
+/// What guests, and turns that wait for the session store, may take after the last answer has gone out.
 const TIDYING: Duration = Duration::from_secs(2);
 
 /// Serves until told to stop.
@@ -71,15 +71,21 @@ struct Host {
 }
 
 impl Host {
-    /// Ends the engine's thread once the last guests are done.
+    /// Ends the engine's thread once the last guests are done and the last turns are stored.
     async fn end(self) {
+        let guests = || self.apps.iter().map(|app| app.program().slots.taken()).sum::<u32>();
+        let turns = || self.services.sessions.waiting();
         let tidied = async {
-            while self.apps.iter().any(|app| app.program().slots.taken() > 0) {
+            while guests() > 0 || turns() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if tokio::time::timeout(TIDYING, tidied).await.is_err() {
-            tracing::warn!("some guests did not finish in time");
+            tracing::warn!(
+                guests = guests(),
+                turns = turns(),
+                "not finished or not stored in time, and given up"
+            );
         }
         self.services.engine.stop().await;
     }

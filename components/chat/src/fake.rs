@@ -126,9 +126,9 @@ impl Host for Rc<Fake> {
         self.appends.borrow_mut().pop_front().unwrap_or(Ok(1))
     }
 
-    fn count_passages(&self, _partition: &str) -> Result<u32, vectors::Error> {
-        self.called_store("count-passages")?;
-        Ok(u32::try_from(self.hits.len().max(self.matches.len())).unwrap())
+    fn is_empty(&self, _partition: &str) -> Result<bool, vectors::Error> {
+        self.called_store("is-empty")?;
+        Ok(self.hits.is_empty() && self.matches.is_empty())
     }
 
     fn query(

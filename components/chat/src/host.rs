@@ -15,7 +15,8 @@ pub trait Host {
     fn session(&self, id: &str, last: u32) -> Result<Option<sessions::Session>, sessions::Error>;
     fn append(&self, id: &str, turn: &sessions::Turn, turn_id: &str) -> Result<u32, sessions::Error>;
 
-    fn count_passages(&self, partition: &str) -> Result<u32, vectors::Error>;
+    /// Whether nothing is stored there.
+    fn is_empty(&self, partition: &str) -> Result<bool, vectors::Error>;
     fn query(
         &self,
         partition: &str,
@@ -71,8 +72,8 @@ impl Host for Imports {
         sessions::append(id, turn, turn_id)
     }
 
-    fn count_passages(&self, partition: &str) -> Result<u32, vectors::Error> {
-        vectors::count(partition)
+    fn is_empty(&self, partition: &str) -> Result<bool, vectors::Error> {
+        vectors::is_empty(partition)
     }
 
     fn query(

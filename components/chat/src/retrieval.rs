@@ -1,6 +1,6 @@
 //! From a question to the passages that the answer is given to read.
 //!
-//! A session without documents costs one count: no embedding, no condensing. Not here: what passages
+//! A session without documents costs one look: no embedding, no condensing. Not here: what passages
 //! look like in the prompt (`prompt.rs`), and how many of them fit (`budget.rs`).
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ fn search<H: Host>(
     history: &[Turn],
     question: &str,
 ) -> Result<Vec<Hit>, Failure> {
-    if settings.retrieval_k == 0 || host.count_passages(session)? == 0 {
+    if settings.retrieval_k == 0 || host.is_empty(session)? {
         return Ok(Vec::new());
     }
     let text = query_text(host, settings, history, question).map_err(Failure::Other)?;

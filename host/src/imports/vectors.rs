@@ -103,6 +103,11 @@ impl Host for View<'_> {
     async fn count(&mut self, partition: String) -> wasmtime::Result<Result<u32, Error>> {
         Ok(self.calls.time("count", Box::pin(self.vectors.count(&partition))).await.map_err(Error::from))
     }
+
+    async fn is_empty(&mut self, partition: String) -> wasmtime::Result<Result<bool, Error>> {
+        let empty = self.calls.time("is-empty", Box::pin(self.vectors.is_empty(&partition)));
+        Ok(empty.await.map_err(Error::from))
+    }
 }
 
 impl From<Item> for backend::Item {

@@ -60,17 +60,19 @@ pub fn template(path: &str) -> String {
             template.push_str("{rest}");
             break;
         }
-        template.push_str(if word(segment) { segment } else { "{id}" });
+        template.push_str(if word(segment, depth) { segment } else { "{id}" });
     }
     template
 }
 
-/// Lowercase words such as `chat` or `openapi.json`, and versions such as `v1`.
-fn word(segment: &str) -> bool {
+/// Lowercase words such as `chat`, versions such as `v1`, and at the top files such as `openapi.json`; further down
+/// these are what somebody named after a file.
+fn word(segment: &str, depth: usize) -> bool {
     let version = segment.strip_prefix('v').is_some_and(|digits| {
         (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
     });
-    let plain = segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'-' | b'_' | b'.'));
+    let plain = segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'-' | b'_'));
+    let plain = plain || depth == 0 && segment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'.'));
     version || (plain && segment.len() <= LONGEST_WORD)
 }
 
@@ -85,6 +87,7 @@ mod tests {
             ("/api/v1/chat/chat/text", "/api/v1/chat/chat/text"),
             ("/api/v1/chat/session/3f0c6a1e-4f8e-4c5a-9a51-d2c6f8f2b8aa", "/api/v1/chat/session/{id}"),
             ("/api/v1/chat/documents/Report%202024", "/api/v1/chat/documents/{id}"),
+            ("/api/v1/chat/documents/faq.md", "/api/v1/chat/documents/{id}"),
             ("/openapi.json", "/openapi.json"),
             ("/a/b/c/d/e/f/g/h/i/j", "/a/b/c/d/e/f/g/h/{rest}"),
             ("/averylongwordthatisnotawordofanyapi", "/{id}"),

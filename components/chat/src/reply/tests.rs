@@ -39,7 +39,7 @@ fn a_turn_reads_answers_stores_prepares_and_ends() {
     let (host, events) =
         answered(Fake::with(vec![pair("Hi", "Hello")]).says(&["I am", " well."]), "How are you?");
     assert_eq!(events, [Event::Sources(vec![]), delta("I am"), delta(" well."), end(true)]);
-    let calls = ["session", "describe", "count-passages", "generate", "append", "prepare"];
+    let calls = ["session", "describe", "is-empty", "generate", "append", "prepare"];
     assert_eq!(*host.calls.borrow(), calls);
     assert_eq!(*host.appended.borrow(), [(pair("How are you?", "I am well."), "t1".to_owned())]);
 }

@@ -27,7 +27,7 @@ fn begun(host: Fake) -> Result<(Rc<Fake>, Vec<Event>), Error> {
 /// Each way in which documents cannot be searched for now.
 fn outages() -> Vec<(Fake, Error)> {
     let mut outages = Vec::new();
-    for call in ["count-passages", "query"] {
+    for call in ["is-empty", "query"] {
         let mut host = host(&[]);
         host.store_failure = Some((call, vectors::Error::Unavailable));
         outages.push((host, Error::Unavailable));
@@ -67,7 +67,7 @@ fn what_is_left_out_for_room_is_told_beside_the_outage() {
     let history = vec![pair("Hi", &crate::fake::words(1900)), pair("Hi", "Hello")];
     let mut host = Fake::with(history).says(&["Blue."]);
     host.settings.insert("retrieval", "optional");
-    host.store_failure = Some(("count-passages", vectors::Error::Unavailable));
+    host.store_failure = Some(("is-empty", vectors::Error::Unavailable));
     let (_, events) = begun(host).unwrap();
     let Event::Trimmed(trimmed) = &events[1] else { panic!("{events:?}") };
     assert_eq!((trimmed.turns, trimmed.sources, trimmed.retrieval_unavailable), (1, 0, true));

@@ -124,6 +124,10 @@ impl Store {
         within(async { Ok(saturating(self.keys(partition, None).await?.len())) }).await
     }
 
+    pub async fn is_empty(&self, partition: &str) -> Result<bool, Error> {
+        within(async { Ok(self.some(partition, 1).await?.is_empty()) }).await
+    }
+
     pub async fn ping(&self) -> Result<(), Error> {
         within(self.collection.ping()).await
     }

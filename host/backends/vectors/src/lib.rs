@@ -160,6 +160,12 @@ impl Vectors {
         on!(self.count(partition))
     }
 
+    /// Whether the partition holds nothing; as quick in a large one as in a small one.
+    pub async fn is_empty(&self, partition: &str) -> Result<bool, Error> {
+        limits::check_partition(partition)?;
+        on!(self.is_empty(partition))
+    }
+
     /// Whether the store answers.
     pub async fn ping(&self) -> Result<(), Error> {
         on!(self.ping())

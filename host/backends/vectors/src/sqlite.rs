@@ -85,6 +85,11 @@ impl Store {
         self.database.read(deadline(), move |at| rows::count(at, &place)).await
     }
 
+    pub async fn is_empty(&self, partition: &str) -> Result<bool, Error> {
+        let place = self.place(partition);
+        self.database.read(deadline(), move |at| rows::is_empty(at, &place)).await
+    }
+
     pub async fn ping(&self) -> Result<(), Error> {
         Ok(self.database.ping().await?)
     }

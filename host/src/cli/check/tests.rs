@@ -56,6 +56,19 @@ fn what_the_checks_look_at_is_found_and_nothing_is_left_behind() {
 }
 
 #[test]
+fn servers_that_do_not_answer_are_told_without_their_passwords() {
+    let place = Fixture::new();
+    let stores = "[sessions]\nbackend = \"redis\"\nurl = \"redis://:s3cret@127.0.0.1:1\"\n\
+        [vectors]\nbackend = \"chroma\"\nurl = \"http://corral:s3cret@127.0.0.1:1\"\n";
+    place.write("runtime.toml", &format!("{stores}{SETTINGS}"));
+    let wrong = place.wrong();
+    for (start, mend) in [("✗ sessions ", "start Redis"), ("✗ vectors ", "start ChromaDB")] {
+        assert!(wrong.iter().any(|line| line.starts_with(start) && line.contains(mend)), "{wrong:#?}");
+    }
+    assert!(!wrong.concat().contains("s3cret"), "{wrong:#?}");
+}
+
+#[test]
 fn each_thing_that_is_wrong_is_told_with_how_to_mend_it() {
     let place = Fixture::new();
     place.write("g.wasm", "\0asm\x01\0\0\0");

@@ -13,6 +13,7 @@ use super::{
 use crate::{Entry, Item, direction::Direction};
 use serde_json::{Value, json};
 use std::{collections::HashMap, mem};
+use tokio::try_join;
 
 /// How many records one request reads, and how many it deletes by their ids.
 const PAGE: usize = 500;
@@ -35,6 +36,13 @@ impl Store {
         let mut keys: Vec<_> = ids.into_iter().map(|raw| Key::of(partition, raw)).collect();
         keys.sort();
         Ok(keys)
+    }
+
+    /// The names of some of the partition's records, of all if there are no more than `most`; in any order.
+    pub(super) async fn some(&self, partition: &str, most: usize) -> Result<Vec<String>, Failure> {
+        let wanted = json!({"where": wire::condition(partition, None), "include": [], "limit": most});
+        let Ids { ids } = self.collection.post("get", &wanted).await?;
+        Ok(ids)
     }
 
     /// Those of the records that there are, in the order of their ids. No partition: of any.
@@ -72,8 +80,11 @@ impl Store {
             "where": wire::condition(partition, None),
             "include": ["distances"],
         });
-        let mut found = self.collection.post::<Nearest>("query", &wanted).await?.check()?;
-        let overlooked = self.overlooked(partition, found.len()).await?;
+        // What there is, is asked for beside it: of most partitions that is all, and nobody waits twice.
+        let query = self.collection.post::<Nearest>("query", &wanted);
+        let (found, some) = try_join!(query, self.some(partition, CANDIDATES))?;
+        let mut found = found.check()?;
+        let overlooked = self.overlooked(partition, found.len(), some).await?;
         if overlooked.is_some() || !self.collection.known().await?.cosine {
             // Another program chose other distances. They agree with cosine ones on the order as far as
             // its embeddings are of length one; of the candidates the order is right in any case.
@@ -92,13 +103,19 @@ impl Store {
 
     /// All of the partition's records, if the index found fewer than there are. It loses its way where many
     /// records have the same embedding, as the passages of a document that many sessions have.
-    async fn overlooked(&self, partition: &str, found: usize) -> Result<Option<Vec<String>>, Failure> {
-        if found >= CANDIDATES {
+    ///
+    /// `some` are as many as there are candidates, or all.
+    async fn overlooked(
+        &self,
+        partition: &str,
+        found: usize,
+        some: Vec<String>,
+    ) -> Result<Option<Vec<String>>, Failure> {
+        if found >= some.len() {
             return Ok(None);
         }
-        let keys = self.keys(partition, None).await?;
-        let overlooked = found < keys.len() && keys.len() <= OVERLOOKED;
-        Ok(overlooked.then(|| keys.into_iter().map(|key| key.raw).collect()))
+        let all = if some.len() < CANDIDATES { some } else { self.some(partition, OVERLOOKED + 1).await? };
+        Ok((all.len() <= OVERLOOKED).then_some(all))
     }
 
     /// Stores items in place of what has their ids, request by request.

@@ -133,6 +133,14 @@ pub fn count(at: &Transaction<'_>, place: &Place) -> Result<u32, Error> {
         .query_row((place.collection, &place.partition), |row| row.get(0))?)
 }
 
+pub fn is_empty(at: &Transaction<'_>, place: &Place) -> Result<bool, Error> {
+    Ok(at
+        .prepare_cached(
+            "SELECT NOT EXISTS (SELECT 1 FROM vector_passages WHERE collection = ?1 AND partition = ?2)",
+        )?
+        .query_row((place.collection, &place.partition), |row| row.get(0))?)
+}
+
 /// Exact: looks at every embedding of the partition.
 pub fn nearest(
     at: &Transaction<'_>,

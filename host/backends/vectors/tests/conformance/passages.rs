@@ -25,6 +25,7 @@ pub async fn an_unknown_partition_is_empty(vectors: &Vectors) {
     assert_eq!(vectors.query("nobody", vec![1.0, 0.0], 4).await.unwrap(), []);
     assert_eq!(all(vectors, "nobody").await, []);
     assert_eq!(vectors.count("nobody").await.unwrap(), 0);
+    assert!(vectors.is_empty("nobody").await.unwrap());
     assert_eq!(vectors.delete("nobody", entry("key", "value")).await.unwrap(), 0);
     assert_eq!(vectors.delete_partition("nobody").await.unwrap(), 0);
     vectors.upsert("nobody", vec![]).await.unwrap();
@@ -131,7 +132,10 @@ pub async fn removing_by_id_takes_just_those(vectors: &Vectors) {
 
 pub async fn a_deleted_partition_is_empty(vectors: &Vectors) {
     vectors.upsert("p", vec![item("x", [1.0, 0.0]), item("y", [0.0, 1.0])]).await.unwrap();
+    assert!(!vectors.is_empty("p").await.unwrap());
+    assert!(vectors.is_empty("P").await.unwrap(), "another partition");
     assert_eq!(vectors.delete_partition("p").await.unwrap(), 2);
+    assert!(vectors.is_empty("p").await.unwrap());
     assert_eq!(vectors.delete_partition("p").await.unwrap(), 0);
     assert_eq!(vectors.count("p").await.unwrap(), 0);
     assert_eq!(vectors.query("p", vec![1.0, 0.0], 10).await.unwrap(), []);
