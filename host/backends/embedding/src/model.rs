@@ -1,6 +1,6 @@
 //! The model in memory: its files, ONNX Runtime, and one run over some texts.
 //!
-//! Not here: the thread that owns it (`worker.rs`), and what runs together (`batches.rs`).
+//! Not here: the thread that owns it (`worker.rs`), and what runs together (`batch.rs`).
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +10,21 @@ use fastembed::{InitOptionsUserDefined, Pooling, TextEmbedding, TokenizerFiles, 
 use ort::environment::Environment;
 
 use crate::pieces::Pieces;
-use crate::{Config, Error, Trial};
+use crate::{Config, Error};
 
 /// What all-MiniLM-L6-v2 was trained on; the tokenizer's file says 128, fastembed 512.
 const MAX_PIECES: usize = 256;
 
 /// A session of ONNX Runtime and its tokenizer.
 pub struct Model(TextEmbedding);
+
+/// What a look at the model's answers showed.
+pub struct Trial {
+    /// The vector of a text, by which the model is known again.
+    pub sample: Vec<f32>,
+    /// Whether texts that run together leave each other's vectors alone.
+    pub batched: bool,
+}
 
 impl Model {
     /// Reads the files and prepares the session.
@@ -54,14 +62,26 @@ impl Model {
         let [text, neighbour] = ["A horse stands in the corral.", "0x7f; rm -rf / && echo ¡ÑANDÚ! — 42 %"];
         let alone = self.embed(&[text])?.concat();
         let beside = self.embed(&[text, neighbour])?.swap_remove(0);
-        let cosine: f32 = alone.iter().zip(&beside).map(|(a, b)| a * b).sum();
-        Ok(Trial { dimensions: alone.len(), batched: cosine > 0.9999 })
+        let batched = alike(&alone, &beside);
+        Ok(Trial { sample: alone, batched })
     }
 
     /// The tokenizer that the model uses, for counting.
     pub fn pieces(&self) -> Result<Pieces, Error> {
         Pieces::new(self.0.tokenizer.clone())
     }
+}
+
+impl Trial {
+    /// Whether the other trial was of the same model.
+    pub fn agrees(&self, other: &Self) -> bool {
+        self.sample.len() == other.sample.len() && alike(&self.sample, &other.sample)
+    }
+}
+
+/// Whether two vectors of length 1 are the same but for rounding.
+fn alike(one: &[f32], other: &[f32]) -> bool {
+    one.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() > 0.9999
 }
 
 /// A process has one environment, and it stays.

@@ -37,6 +37,11 @@ impl Pieces {
         Ok(Self { tokenizer, limit: longest.saturating_sub(markers), markers })
     }
 
+    /// Word-pieces that the model reads of a text, with markers.
+    pub fn longest(&self) -> usize {
+        self.limit.saturating_add(self.markers)
+    }
+
     /// Word-pieces of the whole text, without markers.
     pub fn count(&self, text: &str) -> Result<u32, Error> {
         let encoding = encoded(self.tokenizer.encode_fast(text, false))?;

@@ -1,138 +1,122 @@
-//! What waits for the model's thread: queries before documents, a bounded number of each.
+//! What waits for one of the model's threads: a bounded number of calls, whose texts run in shared batches.
 //!
 //! A place is taken before the texts are read, so that a full queue refuses at once and for nothing.
-//! Not here: the work itself (`worker.rs`).
+//! Not here: what runs together (`batch.rs`), and the work itself (`worker.rs`).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-use crate::batches::Batch;
-use crate::{Error, Purpose};
+use crate::Error;
+use crate::batch::{Batch, MAX_PIECES};
+use crate::call::{Answer, Call, Place};
+use crate::company::Company;
+use crate::pieces::Reading;
 
-/// Jobs in two lanes.
+/// Calls in the order of their turns.
 pub struct Queue {
-    places: [Arc<Semaphore>; 2],
+    places: Arc<Semaphore>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-/// Which of the two lanes, the first being served first.
-#[derive(Clone, Copy)]
-pub enum Lane {
-    Queries,
-    Documents,
-}
-
-/// The right to put one job into a lane. It is given back when the job is done or dropped.
-pub struct Place {
-    lane: Lane,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// One call's texts, embedded batch by batch.
-pub struct Job {
-    pub batches: VecDeque<Batch>,
-    /// The vectors, at the places of their texts.
-    pub values: Vec<f32>,
-    pub dimensions: usize,
-    pub answer: oneshot::Sender<Result<Vec<f32>, Error>>,
-    place: Place,
-}
-
-#[derive(Default)]
 struct State {
-    lanes: [VecDeque<Job>; 2],
-    closed: bool,
-    /// How long a batch takes, lately.
+    calls: VecDeque<Call>,
+    /// Whether texts may run together.
+    together: bool,
+    company: Company,
+    running: Running,
+    /// How long a piece takes, lately.
     pace: Duration,
+    closed: bool,
 }
 
-impl Lane {
-    pub fn of(purpose: Purpose) -> Self {
-        match purpose {
-            Purpose::Query => Self::Queries,
-            Purpose::Document => Self::Documents,
-        }
-    }
+/// What the thread is at.
+#[derive(Default)]
+struct Running {
+    pieces: usize,
+    /// Calls of which nothing is left after it.
+    answers: usize,
+}
+
+/// What the thread does next.
+enum Turn {
+    Run(Batch),
+    Wait,
+    WaitUntil(Instant),
+    End,
 }
 
 impl Queue {
-    pub fn new(places: usize) -> Self {
-        let places = || Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
-        Self { places: [places(), places()], state: Mutex::default(), changed: Condvar::new() }
+    /// For so many calls. Where texts may not run together, there is no company to wait for.
+    pub fn new(places: usize, together: bool, window: Duration) -> Self {
+        let window = if together { window } else { Duration::ZERO };
+        let state = State {
+            calls: VecDeque::new(),
+            together,
+            company: Company::new(window),
+            running: Running::default(),
+            pace: Duration::ZERO,
+            closed: false,
+        };
+        let places = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        Self { places, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// A place in the lane, or when to come back.
-    pub fn place(&self, lane: Lane) -> Result<Place, Error> {
-        match self.places[lane as usize].clone().try_acquire_owned() {
-            Ok(permit) => Ok(Place { lane, _permit: permit }),
-            Err(_full) => Err(Error::Overloaded { retry_after: self.state().wait() }),
+    /// A place, or when to come back.
+    pub fn place(&self) -> Result<Place, Error> {
+        let free = || self.places.clone().try_acquire_owned().map(|permit| Place { _permit: permit });
+        if let Ok(place) = free() {
+            return Ok(place);
         }
+        let mut state = self.state();
+        // Calls that nobody waits for hold their places until someone looks.
+        state.purge();
+        free().map_err(|_full| Error::Overloaded { retry_after: state.delay() })
     }
 
-    /// Has the batches embedded. Dropping the future drops what is left of them.
-    pub async fn submit(
-        &self,
-        place: Place,
-        batches: Vec<Batch>,
-        dimensions: usize,
-    ) -> Result<Vec<f32>, Error> {
-        let texts: usize = batches.iter().map(|batch| batch.texts.len()).sum();
-        if texts == 0 {
-            return Ok(Vec::new());
+    /// Has the texts embedded. A queue that is closed drops them, which the answer says.
+    pub fn submit(&self, place: Place, readings: Vec<Reading>) -> Answer {
+        let (call, answer) = Call::new(readings, place);
+        let mut state = self.state();
+        if !state.closed && !call.texts.is_empty() {
+            state.company.call_came(Instant::now());
+            state.calls.push_back(call);
+            self.changed.notify_one();
         }
-        let (answer, answered) = oneshot::channel();
-        let values = vec![0.0; texts * dimensions];
-        self.push(Job { batches: batches.into(), values, dimensions, answer, place });
-        answered.await.unwrap_or_else(|_dropped| Err(Error::Unavailable("its thread has ended".into())))
+        answer
     }
 
-    /// The next job, once there is one; none when the queue is closed. For the model's thread.
-    pub fn next(&self) -> Option<Job> {
+    /// What runs next, once there is something; none when the queue is closed. For the model's thread.
+    pub fn next(&self) -> Option<Batch> {
         let mut state = self.state();
         loop {
-            if state.closed {
-                return None;
-            }
-            if let Some(job) = state.lanes.iter_mut().find_map(VecDeque::pop_front) {
-                return Some(job);
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            state = match state.turn(now) {
+                Turn::Run(batch) => return Some(batch),
+                Turn::End => return None,
+                Turn::Wait => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Turn::WaitUntil(until) => {
+                    let waited = self.changed.wait_timeout(state, until - now);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 
-    /// Puts a job that is not finished back to the front of its lane.
-    pub fn put_back(&self, job: Job) {
-        let mut state = self.state();
-        if !state.closed {
-            state.lanes[job.place.lane as usize].push_front(job);
-        }
-    }
-
-    /// Remembers how long a batch took.
-    pub fn record(&self, took: Duration) {
-        let mut state = self.state();
-        state.pace = if state.pace.is_zero() { took } else { (state.pace * 7 + took) / 8 };
+    /// The batch has run, and its callers are about to be told.
+    pub fn ended(&self, took: Duration) {
+        self.state().ended(Instant::now(), took);
     }
 
     /// Ends the thread that waits, and drops what waits for it.
     pub fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        state.lanes = Default::default();
+        state.calls.clear();
         self.changed.notify_all();
-    }
-
-    /// A job that comes after the end is dropped, which its caller sees.
-    fn push(&self, job: Job) {
-        let mut state = self.state();
-        if !state.closed {
-            state.lanes[job.place.lane as usize].push_back(job);
-            self.changed.notify_one();
-        }
     }
 
     /// Nothing panics under the lock but the allocator, so a poisoned state is whole.
@@ -142,10 +126,106 @@ impl Queue {
 }
 
 impl State {
-    /// How long what waits will take, within reason.
-    fn wait(&self) -> Duration {
-        let batches: usize = self.lanes.iter().flatten().map(|job| job.batches.len()).sum();
-        let batches = u32::try_from(batches).unwrap_or(u32::MAX).saturating_add(1);
-        self.pace.saturating_mul(batches).clamp(Duration::from_millis(100), Duration::from_secs(30))
+    fn turn(&mut self, now: Instant) -> Turn {
+        self.purge();
+        if self.closed {
+            return Turn::End;
+        }
+        // A batch that is full anyway would not be fuller for waiting.
+        if !self.calls.is_empty()
+            && self.pieces() < MAX_PIECES
+            && let Some(until) = self.company.wait(now, self.calls.len())
+        {
+            return Turn::WaitUntil(until);
+        }
+        let before = self.calls.len();
+        let Some(batch) = Batch::take(&mut self.calls, self.together) else { return Turn::Wait };
+        self.running = Running { pieces: batch.pieces(), answers: before - self.calls.len() };
+        Turn::Run(batch)
+    }
+
+    fn ended(&mut self, now: Instant, took: Duration) {
+        let Running { pieces, answers } = std::mem::take(&mut self.running);
+        let piece = took / u32::try_from(pieces.max(1)).unwrap_or(u32::MAX);
+        self.pace = if self.pace.is_zero() { piece } else { (self.pace * 7 + piece) / 8 };
+        self.company.batch_ended(now, answers, self.calls.len());
+    }
+
+    /// Drops calls that nobody waits for any more: whoever asked has left, or the deadline passed.
+    fn purge(&mut self) {
+        self.calls.retain(|call| !call.is_dropped());
+    }
+
+    fn pieces(&self) -> usize {
+        self.calls.iter().map(Call::pieces).sum()
+    }
+
+    /// How long what runs and waits will take, within reason.
+    fn delay(&self) -> Duration {
+        let pieces = u32::try_from(self.running.pieces + self.pieces()).unwrap_or(u32::MAX);
+        self.pace.saturating_mul(pieces).clamp(Duration::from_millis(100), Duration::from_secs(30))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call of so many texts, each so long that 32 of them fill a batch.
+    fn call(queue: &Queue, texts: usize) -> Answer {
+        let reading = || Reading { text: "text".into(), pieces: 8, truncated: false };
+        queue.submit(queue.place().unwrap(), std::iter::repeat_with(reading).take(texts).collect())
+    }
+
+    /// How many texts run next; none if the thread waits.
+    fn turn(queue: &Queue) -> usize {
+        match queue.state().turn(Instant::now()) {
+            Turn::Run(batch) => batch.texts.len(),
+            Turn::Wait | Turn::WaitUntil(_) | Turn::End => 0,
+        }
+    }
+
+    #[test]
+    fn the_thread_waits_for_callers_that_come_back_together_unless_a_batch_is_full() {
+        let queue = Queue::new(9, true, Duration::from_secs(3600));
+        let mut answers = vec![call(&queue, 1)];
+        assert_eq!(turn(&queue), 1);
+        queue.ended(Duration::ZERO);
+        answers.extend([call(&queue, 1), call(&queue, 1)]);
+        assert_eq!(turn(&queue), 2);
+        queue.ended(Duration::ZERO);
+        answers.push(call(&queue, 1));
+        assert_eq!(turn(&queue), 0, "one of the two is still to come");
+        answers.push(call(&queue, 1));
+        assert_eq!(turn(&queue), 2);
+        queue.ended(Duration::ZERO);
+        answers.push(call(&queue, 40));
+        assert_eq!(turn(&queue), 32);
+    }
+
+    #[test]
+    fn a_model_whose_vectors_depend_on_neighbours_waits_for_nobody() {
+        let queue = Queue::new(9, false, Duration::from_secs(3600));
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            answers.extend([call(&queue, 1), call(&queue, 1)]);
+            assert_eq!(turn(&queue), 1);
+            queue.ended(Duration::ZERO);
+            assert_eq!(turn(&queue), 1);
+            queue.ended(Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn the_time_to_return_is_what_waits_at_the_pace_of_late() {
+        let queue = Queue::new(3, true, Duration::ZERO);
+        let answers = [call(&queue, 32), call(&queue, 32), call(&queue, 16)];
+        assert_eq!(turn(&queue), 32);
+        // 10 ms a piece, and 48 texts of 8 pieces wait.
+        queue.ended(Duration::from_millis(2560));
+        let refused = queue.place().err();
+        let expected = Duration::from_millis(3840);
+        assert!(matches!(refused, Some(Error::Overloaded { retry_after }) if retry_after == expected));
+        drop(answers);
     }
 }

@@ -1,52 +1,46 @@
-//! The model's own thread: one batch at a time, so that a query never waits for more than one batch of documents.
+//! The model's threads: one batch at a time.
 //!
-//! Not here: who comes next (`queue.rs`).
+//! Not here: what comes next (`queue.rs`).
 
+#[cfg(test)]
+mod tests;
+
+use std::thread;
 use std::time::Instant;
 
 use crate::Error;
-use crate::model::Model;
-use crate::queue::{Job, Queue};
+use crate::queue::Queue;
 
-/// Works until the queue is closed.
-pub fn run(model: &mut Model, queue: &Queue) {
+/// Starts a thread of this name.
+pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let spawned = thread::Builder::new().name(name.into()).spawn(work);
+    spawned.map(drop).map_err(|error| Error::Load(format!("starting the thread {name}: {error}")))
+}
+
+/// Works until the queue is closed. `model` gives the vectors of texts that run together.
+pub fn run(mut model: impl FnMut(&[&str]) -> Result<Vec<Vec<f32>>, Error>, queue: &Queue) {
     let _closing = Closing(queue);
-    while let Some(mut job) = queue.next() {
-        // Whoever asked has left, or its deadline passed.
-        if job.answer.is_closed() {
-            continue;
-        }
+    while let Some(batch) = queue.next() {
         let start = Instant::now();
-        let result = step(model, &mut job);
-        queue.record(start.elapsed());
-        match result {
-            Ok(()) if job.batches.is_empty() => finish(job),
-            Ok(()) => queue.put_back(job),
-            Err(error) => fail(job, error),
+        let texts: Vec<_> = batch.texts.iter().map(|text| text.text.as_str()).collect();
+        let vectors = model(&texts);
+        // First, for whoever is told may be back before the next line.
+        queue.ended(start.elapsed());
+        match vectors {
+            Ok(vectors) => {
+                for (text, vector) in batch.texts.into_iter().zip(vectors) {
+                    text.answer(Ok(vector));
+                }
+            }
+            // The tokenizer has read each text alone before: what fails is the model, and not one caller's text.
+            Err(error) => {
+                tracing::error!(%error, "embedding failed");
+                for text in batch.texts {
+                    text.answer(Err(error.clone()));
+                }
+            }
         }
     }
-}
-
-/// Embeds the job's next batch.
-fn step(model: &mut Model, job: &mut Job) -> Result<(), Error> {
-    let Some(batch) = job.batches.pop_front() else { return Ok(()) };
-    let texts: Vec<_> = batch.texts.iter().map(|(_, text)| text.as_str()).collect();
-    let vectors = model.embed(&texts)?;
-    for ((index, _), vector) in batch.texts.iter().zip(vectors) {
-        let start = index * job.dimensions;
-        job.values[start..start + job.dimensions].copy_from_slice(&vector);
-    }
-    Ok(())
-}
-
-/// Sending fails when nobody waits any more, which is no one's loss.
-fn finish(job: Job) {
-    job.answer.send(Ok(job.values)).ok();
-}
-
-fn fail(job: Job, error: Error) {
-    tracing::error!(%error, "embedding failed");
-    job.answer.send(Err(error)).ok();
 }
 
 /// Closes the queue however the thread ends, so that nobody waits for it in vain.
