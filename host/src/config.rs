@@ -106,13 +106,27 @@ impl Config {
             &mut self.wasm.cache,
         ];
         let secrets = [
+            &mut self.inference.spill_folder,
             &mut self.sessions.redis.password_file,
             &mut self.sessions.redis.ca_file,
             &mut self.vectors.chroma.token_file,
             &mut self.vectors.chroma.ca_file,
+            &mut self.inference.remote.key_file,
+            &mut self.inference.remote.ca_file,
         ];
+        let adapters = self.inference.adapters.values_mut().map(|adapter| &mut adapter.path);
+        let further = self.inference.models.values_mut().flat_map(|model| {
+            let adapters = model.adapters.values_mut().map(|adapter| &mut adapter.path);
+            [&mut model.model].into_iter().chain(&mut model.spill_folder).chain(adapters)
+        });
         let components = self.apps.values_mut().flat_map(|app| [&mut app.gateway, &mut app.logic]);
-        for path in own.into_iter().chain(secrets.into_iter().flatten()).chain(components) {
+        for path in own
+            .into_iter()
+            .chain(secrets.into_iter().flatten())
+            .chain(components)
+            .chain(adapters)
+            .chain(further)
+        {
             *path = folder.join(&*path);
         }
     }

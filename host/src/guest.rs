@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod busy;
+pub mod client;
 pub mod engine;
 pub mod failure;
 pub mod output;
@@ -12,6 +13,7 @@ pub mod slots;
 pub mod store;
 
 pub use body::Body;
+pub use client::Client;
 pub use engine::Engine;
 pub use failure::Failure;
 pub use store::State;
@@ -63,6 +65,8 @@ pub struct Limits {
 pub struct Context {
     /// Names the request in logs, on both sides.
     pub request_id: String,
+    /// Who sent it.
+    pub client: Client,
     /// When the answer has to be complete.
     pub deadline: Instant,
     /// What the request leaves for its log line and the metrics.

@@ -33,7 +33,7 @@ pub struct Services {
     /// Texts become vectors.
     pub embedder: corral_embedding::Embedder,
     /// Text generation.
-    pub engine: corral_inference::Engine,
+    pub models: corral_inference::Models,
     /// Where the time of calls is counted.
     pub calls: Calls,
 }

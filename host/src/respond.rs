@@ -2,7 +2,11 @@
 //!
 //! Clients learn little, the log everything. Answers of applications pass by untouched.
 
-use crate::{guest, server::health::Report, telemetry};
+use crate::{
+    guest,
+    server::{admin::models, health::Report},
+    telemetry,
+};
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -46,6 +50,12 @@ pub enum Failure {
     /// The request's body broke off or is malformed.
     #[error("the request's body cannot be read")]
     BodyBroken,
+    /// No model of that name is in the settings.
+    #[error("no such model")]
+    NoSuchModel,
+    /// An operator's wish for a model could not be fulfilled.
+    #[error("{0}")]
+    ModelNotChanged(String),
     /// The metrics could not be written.
     #[error("the metrics cannot be written")]
     Metrics(#[from] std::fmt::Error),
@@ -123,6 +133,11 @@ pub fn readiness(report: &Report) -> Response<guest::Body> {
     json(status, &json!({ "ready": report.ready, "checks": report.checks }))
 }
 
+/// The models, for operators.
+pub fn models(states: &[models::State]) -> Response<guest::Body> {
+    json(StatusCode::OK, &json!({ "models": states }))
+}
+
 /// The metrics, as text.
 pub fn metrics(text: String) -> Response<guest::Body> {
     response(StatusCode::OK, telemetry::metrics::MEDIA_TYPE, text)
@@ -160,6 +175,12 @@ fn row(failure: &Failure) -> Row {
         }
         Failure::BodyBroken => {
             Row(StatusCode::BAD_REQUEST, "broken_body", "The request's body cannot be read.")
+        }
+        Failure::NoSuchModel => {
+            Row(StatusCode::NOT_FOUND, "no_model", "No model of that name is in the settings.")
+        }
+        Failure::ModelNotChanged(_) => {
+            Row(StatusCode::CONFLICT, "model", "The model was not changed. The log says why.")
         }
     }
 }
@@ -222,6 +243,13 @@ mod tests {
             (Failure::BodyTooLarge, 413, "too_large", "The request is too large."),
             (Failure::BodyTooSlow, 408, "too_slow", "The request took too long to arrive."),
             (Failure::BodyBroken, 400, "broken_body", "The request's body cannot be read."),
+            (Failure::NoSuchModel, 404, "no_model", "No model of that name is in the settings."),
+            (
+                Failure::ModelNotChanged("secret".into()),
+                409,
+                "model",
+                "The model was not changed. The log says why.",
+            ),
             (Failure::Metrics(std::fmt::Error), 500, "internal", INTERNAL),
         ] {
             let body = json!({ "detail": detail }).to_string();

@@ -27,9 +27,14 @@ pub use stop::Stop;
 use crate::telemetry::Metrics;
 use anyhow::Context as _;
 use bytesize::ByteSize;
+use corral_inference::Models;
 use listener::Listener;
 use serde::Deserialize;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// `[server]`: the public listener and its limits.
 #[derive(Debug, Clone, Deserialize)]
@@ -77,6 +82,7 @@ pub struct Server {
     config: Config,
     door: Arc<Door>,
     metrics: Arc<Metrics>,
+    models: Arc<OnceLock<Models>>,
     public: Listener,
     admin: Listener,
     token: token::Token,
@@ -100,6 +106,7 @@ impl Server {
             public: Listener::bind(config.listen, limits, places).await.context("server.listen")?,
             admin: Listener::bind(admin.listen, limits, admin::CONNECTIONS).await.context("admin.listen")?,
             metrics,
+            models: Arc::default(),
             token,
             stop,
         })
@@ -120,12 +127,19 @@ impl Server {
         self.door.clone()
     }
 
+    /// Where whoever loads the models puts them within operators' reach.
+    pub fn models(&self) -> Arc<OnceLock<Models>> {
+        self.models.clone()
+    }
+
     /// Serves until told to stop and the answers under way are finished, or their time is over.
     ///
     /// From the start the health checks answer; requests for applications are refused with a
     /// word of when to return until the door is open.
     pub async fn run(self) {
-        let admin = admin::Admin::new(self.door.clone(), self.metrics.clone(), self.token);
+        let patience = self.config.drain_timeout;
+        let (door, metrics) = (self.door.clone(), self.metrics.clone());
+        let admin = admin::Admin::new(door, metrics, self.models, self.token, patience);
         let exchanges = exchange::Exchanges::new(&self.config, self.door, self.metrics.clone());
         let connections = Some(self.metrics.connections().clone());
         // The admin listener outlives the public one, so that operators can watch it drain.

@@ -17,12 +17,12 @@ use crate::{
 };
 use anyhow::Context;
 use corral_embedding::Embedder;
-use corral_inference::Engine;
+use corral_inference::Models;
 use corral_sessions::Sessions;
 use corral_vectors::{Model, Vectors};
 use std::{
     io::{self, Write},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -37,11 +37,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     let server = Server::bind(&config.server, &config.admin, metrics.clone(), stop.clone()).await?;
     let ready = format!("ready http://{} admin http://{}", server.address(), server.admin_address());
-    let door = server.door();
+    let (door, operated) = (server.door(), server.models());
     let serving = tokio::spawn(server.run());
 
     let loaded = tokio::select! {
-        loaded = load(config, &door, &metrics) => loaded,
+        loaded = load(config, &door, &operated, &metrics) => loaded,
         () = stop.draining() => return Ok(serving.await?),
     };
     let host = match loaded {
@@ -71,7 +71,7 @@ struct Host {
 }
 
 impl Host {
-    /// Ends the engine's thread once the last guests are done and the last turns are stored.
+    /// Ends the engines' threads once the last guests are done and the last turns are stored.
     async fn end(self) {
         let guests = || self.apps.iter().map(|app| app.program().slots.taken()).sum::<u32>();
         let turns = || self.services.sessions.waiting();
@@ -87,24 +87,30 @@ impl Host {
                 "not finished or not stored in time, and given up"
             );
         }
-        self.services.engine.stop().await;
+        self.services.models.stop().await;
     }
 }
 
-async fn load(config: Config, door: &Arc<Door>, metrics: &Arc<Metrics>) -> anyhow::Result<Host> {
-    // The model loads on a thread of its own while everything else does here.
-    let engine = Engine::start(config.inference.clone()).context("starting the inference engine")?;
-    hosted::watch_engine(door, metrics, &engine);
+async fn load(
+    config: Config,
+    door: &Arc<Door>,
+    operated: &OnceLock<Models>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Host> {
+    // The models load on threads of their own while everything else does here.
+    let models = Models::start(config.inference.clone()).context("starting the inference engines")?;
+    hosted::watch_models(door, metrics, &models);
+    operated.get_or_init(|| models.clone());
     let apps = applications(config.clone());
     let stores = tokio::spawn(stores(config, door.clone(), metrics.clone()));
     let (apps, stores) = (apps.await?, stores.await?);
     let (wasm, apps) = apps?;
     let (sessions, vectors, embedder) = stores?;
-    engine.ready().await.context("loading the model")?;
+    models.ready().await.context("loading the models")?;
 
     let apps = Arc::new(apps);
     hosted::watch_instances(metrics, apps.clone());
-    let services = Arc::new(Services { sessions, vectors, embedder, engine, calls: metrics.calls().clone() });
+    let services = Arc::new(Services { sessions, vectors, embedder, models, calls: metrics.calls().clone() });
     Ok(Host { apps, services, _wasm: wasm })
 }
 

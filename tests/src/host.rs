@@ -1,6 +1,6 @@
 //! A host process.
 
-use crate::{Client, Reply, Settings, root, until};
+use crate::{Client, Reply, Settings, process, root, until};
 use anyhow::{Context, Result, bail};
 use reqwest::StatusCode;
 use std::{fs, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
@@ -111,6 +111,11 @@ impl Host {
         address.parse().context("the public address")
     }
 
+    /// The admin listener's socket address.
+    pub fn admin_address(&self) -> Result<String> {
+        self.admin.strip_prefix("http://").map(str::to_owned).context("no http address")
+    }
+
     /// The admin listener's token.
     pub fn token(&self) -> Result<String> {
         let token = fs::read_to_string(self.folder.path().join(".corral/admin-token"))?;
@@ -130,8 +135,17 @@ impl Host {
     /// One sample of the metrics, by its name and labels as printed.
     pub async fn metric(&self, sample: &str) -> Result<Option<f64>> {
         let metrics = self.admin()?.get("/metrics").bearer_auth(self.token()?).send().await?.text().await?;
-        let line = metrics.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-        line.map(|value| value.parse().context("reading a metric")).transpose()
+        let value = |line: &str| {
+            let rest = line.strip_prefix(sample)?;
+            let rest = rest
+                .strip_prefix('{')
+                .and_then(|labels| labels.split_once('}'))
+                .map_or(rest, |(_, rest)| rest);
+            rest.strip_prefix(' ').map(str::parse::<f64>)
+        };
+        let values = metrics.lines().filter_map(value).collect::<Result<Vec<_>, _>>();
+        let values = values.context("reading a metric")?;
+        Ok(values.into_iter().reduce(|sum, value| sum + value))
     }
 
     /// Waits until a sample of the metrics has a value.
@@ -149,17 +163,19 @@ impl Host {
             .with_context(|| format!("waiting for {sample} {value}"))?
     }
 
+    /// The number of the host's process.
+    pub fn id(&self) -> Result<u32> {
+        self.process.id().context("the host has ended")
+    }
+
     /// The process's resident memory, in bytes.
     pub fn memory(&self) -> Result<u64> {
-        let id = self.process.id().context("the host has ended")?;
-        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let size = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
-        Ok(size.context("no VmRSS")?.trim().parse::<u64>()? * 1024)
+        process::memory(self.id()?)
     }
 
     /// Sends SIGTERM.
     pub fn terminate(&self) -> Result<()> {
-        let id = self.process.id().context("the host has ended")?;
+        let id = self.id()?;
         let killed = std::process::Command::new("kill").args(["-TERM", &id.to_string()]).status()?;
         anyhow::ensure!(killed.success(), "kill -TERM");
         Ok(())

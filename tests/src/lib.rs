@@ -2,12 +2,17 @@
 
 mod client;
 mod events;
+mod gguf;
 mod host;
 mod settings;
 mod wait;
 
+pub mod process;
+pub mod statistics;
+
 pub use client::{Client, Reply, said};
 pub use events::{Event, Events};
+pub use gguf::Gguf;
 pub use host::{Host, binary};
 pub use settings::Settings;
 pub use wait::until;

@@ -72,7 +72,9 @@ impl Settings {
         fs::write(path, toml::to_string(&self.0)?).with_context(|| format!("writing {}", path.display()))
     }
 
-    fn get(&self, key: &str) -> Option<&Value> {
+    /// What one says.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
         let mut names = key.split('.');
         let first = self.0.get(names.next()?);
         names.fold(first, |value, name| value?.get(name))

@@ -77,7 +77,7 @@ fn run<H: Host>(
         for event in events {
             match event {
                 Event::Delta(piece) => text.push_str(&piece),
-                Event::Waiting => {}
+                Event::Waiting | Event::Scored(_) => {}
                 Event::Done(done) => {
                     return Ok(match done.finish {
                         Finish::Stop => Some(text),
@@ -111,10 +111,15 @@ fn options() -> Options {
         top_p: None,
         min_p: None,
         repeat_penalty: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        biases: Vec::new(),
         seed: None,
         stop: Vec::new(),
         constraint: None,
-        session: None,
+        log_probabilities: None,
+        adapter: None,
+        owner: None,
     }
 }
 

@@ -59,6 +59,7 @@ impl From<inference::Error> for Error {
         match error {
             inference::Error::ContextOverflow(overflow) => Self::ContextOverflow(overflow),
             inference::Error::Overloaded(milliseconds) => Self::Overloaded(milliseconds),
+            // Where a turn names the model, `turn.rs` asks for it first and tells it apart.
             inference::Error::NoSuchModel => unavailable("config key model names no model of this host"),
             // Only what the person chose can be wrong: sampling options and stop strings.
             inference::Error::InvalidArgument(what) => Self::InvalidArgument(what),

@@ -3,7 +3,7 @@
 //! Its tokenizer counts words: deterministic, and easy to work out by hand.
 
 use crate::bindings::corral::host::inference::{
-    Done, Error, Event, Finish, Input, Message, Model, Options, Template, Usage,
+    Done, Error, Event, Finish, Input, Message, Model, Options, Owner, Template, Usage,
 };
 use crate::bindings::corral::host::{embedding, sessions, vectors};
 use crate::bindings::exports::corral::chat::turns;
@@ -25,6 +25,8 @@ pub struct Fake {
     pub store_failure: Option<(&'static str, vectors::Error)>,
     pub embedding_failure: Option<embedding::Error>,
     pub model: Model,
+    /// The model that each call named, in order; `count_tokens` is not among them.
+    pub models: RefCell<Vec<Option<String>>>,
     pub scripts: RefCell<VecDeque<Script>>,
     pub appends: RefCell<VecDeque<Result<u32, sessions::Error>>>,
     /// Names of the calls, in order; `count` is not among them.
@@ -57,7 +59,13 @@ impl Fake {
             matches: Vec::new(),
             store_failure: None,
             embedding_failure: None,
-            model: Model { name: "fake".into(), context_length: 2048, template: Template::Embedded },
+            model: Model {
+                name: "fake".into(),
+                context_length: 2048,
+                template: Template::Embedded,
+                adapters: Vec::new(),
+            },
+            models: RefCell::default(),
             scripts: RefCell::default(),
             appends: RefCell::default(),
             calls: RefCell::default(),
@@ -83,6 +91,12 @@ impl Fake {
 
     fn called(&self, name: &'static str) {
         self.calls.borrow_mut().push(name);
+    }
+
+    /// Notes which model is meant. There is one, and it has a name.
+    fn named(&self, model: Option<&str>) -> Result<(), Error> {
+        self.models.borrow_mut().push(model.map(str::to_owned));
+        if model.is_none_or(|name| name == self.model.name) { Ok(()) } else { Err(Error::NoSuchModel) }
     }
 
     /// Notes a call of the vector store, which may be the one to fail.
@@ -160,8 +174,9 @@ impl Host for Rc<Fake> {
         Ok(embedding::Embeddings { dimensions: 1, values: vec![1.0], truncated: Vec::new() })
     }
 
-    fn describe(&self, _model: Option<&str>) -> Result<Model, Error> {
+    fn describe(&self, model: Option<&str>) -> Result<Model, Error> {
         self.called("describe");
+        self.named(model)?;
         Ok(self.model.clone())
     }
 
@@ -170,14 +185,16 @@ impl Host for Rc<Fake> {
         Ok(tokens(messages(input)))
     }
 
-    fn generate(&self, _model: Option<&str>, input: &Input, options: &Options) -> Result<Scripted, Error> {
+    fn generate(&self, model: Option<&str>, input: &Input, options: &Options) -> Result<Scripted, Error> {
         self.called("generate");
+        self.named(model)?;
         self.asked.borrow_mut().push((messages(input).to_vec(), options.clone()));
         Ok(Scripted(self.scripts.borrow_mut().pop_front().unwrap_or_default()))
     }
 
-    fn prepare(&self, _model: Option<&str>, input: &Input, _session: &str) -> Result<(), Error> {
+    fn prepare(&self, model: Option<&str>, input: &Input, _owner: &Owner) -> Result<(), Error> {
         self.called("prepare");
+        self.named(model)?;
         self.prepared.borrow_mut().push(messages(input).to_vec());
         Ok(())
     }
@@ -217,8 +234,14 @@ pub fn found(id: &str, text: &str, distance: f32, bm25: f32) -> vectors::Match {
 }
 
 pub fn turn(message: &str) -> turns::Turn {
-    let options =
-        turns::Options { max_tokens: None, temperature: None, top_p: None, seed: None, stop: Vec::new() };
+    let options = turns::Options {
+        model: None,
+        max_tokens: None,
+        temperature: None,
+        top_p: None,
+        seed: None,
+        stop: Vec::new(),
+    };
     turns::Turn { id: "t1".into(), session: "s".into(), message: message.into(), options }
 }
 

@@ -46,7 +46,7 @@ pub trait Host {
         &self,
         model: Option<&str>,
         input: &inference::Input,
-        session: &str,
+        owner: &inference::Owner,
     ) -> Result<(), inference::Error>;
 }
 
@@ -120,9 +120,9 @@ impl Host for Imports {
         &self,
         model: Option<&str>,
         input: &inference::Input,
-        session: &str,
+        owner: &inference::Owner,
     ) -> Result<(), inference::Error> {
-        inference::prepare(model, input, session)
+        inference::prepare(model, input, owner)
     }
 }
 

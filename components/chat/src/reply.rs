@@ -3,7 +3,7 @@
 //! What is streamed is what is stored, letter by letter. A reply dropped before it is complete cancels
 //! the generation and stores nothing.
 
-use crate::bindings::corral::host::inference::{self, Input};
+use crate::bindings::corral::host::inference::{self, Input, Owner};
 use crate::bindings::corral::host::sessions::{self, Turn};
 use crate::bindings::exports::corral::chat::turns::{Done, Error, Event, Source, Trimmed};
 use crate::budget::{self, Material, Space};
@@ -84,6 +84,8 @@ impl<H: Host> Reply<H> {
                 inference::Event::Delta(text) => {
                     self.events.extend(self.answer.push(&text).map(Event::Delta));
                 }
+                // Not asked for.
+                inference::Event::Scored(_) => {}
                 inference::Event::Waiting => self.events.push_back(Event::Waiting),
                 inference::Event::Done(done) => return Ok(Stage::Complete(done)),
             }
@@ -134,7 +136,7 @@ impl<H: Host> Reply<H> {
         // A hint: whatever goes wrong with it, the next turn only takes longer.
         if let Ok(plan) = next {
             let kept = prompt::transcript(material.system.as_deref(), material.kept(plan.keep));
-            let _ = host.prepare(model, &Input::Chat(kept), session);
+            let _ = host.prepare(model, &Input::Chat(kept), &Owner::Session(session.clone()));
         }
     }
 }

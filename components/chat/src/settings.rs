@@ -9,7 +9,7 @@
 //! | `retrieval_k` | 4 | passages that an answer is given to read, 0 to 100; 0: no retrieval |
 //! | `retrieval_max_distance` | 1.0 | cosine distance above which a passage counts as unrelated, 0 to 2; one found by the question's words is kept at any distance |
 //! | `condense` | `auto` | `auto`: a question that needs the conversation is rewritten before documents are searched; `never`: it is searched with the previous message beside it |
-//! | `model` | none | the model that answers; none: the host's default |
+//! | `model` | none | the model that answers where a turn names none; none: the host's default |
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;

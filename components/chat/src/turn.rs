@@ -3,7 +3,7 @@
 //! Errors here come before any event, so that a client still gets a status for them. What follows is
 //! told in `reply.rs`.
 
-use crate::bindings::corral::host::inference::{Input, Options, Template};
+use crate::bindings::corral::host::inference::{self, Input, Options, Owner, Template};
 use crate::bindings::corral::host::sessions::Session;
 use crate::bindings::exports::corral::chat::turns::{self, Error, Turn};
 use crate::budget::{self, Material, Space};
@@ -23,7 +23,8 @@ const BYTES_PER_TOKEN: usize = 32;
 /// Begins to answer.
 pub fn begin<H: Host>(host: H, turn: Turn) -> Result<Reply<H>, Error> {
     check(&turn)?;
-    let settings = Settings::read(|key| host.setting(key)).map_err(|wrong| unavailable(&wrong))?;
+    let mut settings = Settings::read(|key| host.setting(key)).map_err(|wrong| unavailable(&wrong))?;
+    settings.model = turn.options.model.clone().or(settings.model);
     let session = host.session(&turn.session, TURNS_READ)?.ok_or(Error::SessionNotFound)?;
     let space = space(&host, &settings, &turn.options)?;
     let material = gather(&host, &settings, recent(session, space.context), &turn)?;
@@ -51,10 +52,17 @@ fn check(turn: &Turn) -> Result<(), Error> {
 }
 
 fn space<H: Host>(host: &H, settings: &Settings, options: &turns::Options) -> Result<Space, Error> {
-    let model = host.describe(settings.model.as_deref())?;
-    match model.template {
-        Template::Llama2 | Template::Embedded => {}
-        Template::None => return Err(unavailable("the model has no chat template: choose a chat model")),
+    let model = match (host.describe(settings.model.as_deref()), &options.model) {
+        (Ok(model), _) => model,
+        (Err(inference::Error::NoSuchModel), Some(_)) => return Err(Error::NoSuchModel),
+        (Err(error), _) => return Err(error.into()),
+    };
+    match (model.template, &options.model) {
+        (Template::Llama2 | Template::Embedded, _) => {}
+        (Template::None, Some(_)) => return Err(Error::NoSuchModel),
+        (Template::None, None) => {
+            return Err(unavailable("the model has no chat template: choose a chat model"));
+        }
     }
     let answer = options.max_tokens.unwrap_or(settings.answer_tokens);
     Ok(Space { context: model.context_length, answer })
@@ -97,10 +105,15 @@ fn options(turn: &Turn, answer_tokens: u32) -> Options {
         top_p: turn.options.top_p,
         min_p: None,
         repeat_penalty: None,
+        frequency_penalty: None,
+        presence_penalty: None,
+        biases: Vec::new(),
         seed: turn.options.seed,
         stop: turn.options.stop.clone(),
         constraint: None,
-        session: Some(turn.session.clone()),
+        log_probabilities: None,
+        adapter: None,
+        owner: Some(Owner::Session(turn.session.clone())),
     }
 }
 

@@ -8,11 +8,9 @@ mod request;
 use crate::corral::chat::turns;
 use crate::failure::Failure;
 use crate::reply::Reply;
-use crate::response;
 use crate::sse::Events;
-use crate::wasi::http::types::ResponseOutparam;
 use answer::Answer;
-pub use answer::{Done, Sources, Trimmed};
+pub use answer::{Done, Sources, Trimmed, finish_reason};
 pub use request::Request;
 
 /// Events taken at once.
@@ -32,11 +30,12 @@ pub fn answer(request: Request) -> Result<Reply, Failure> {
     }
 }
 
-/// An answer that goes out as it comes.
+/// An answer that goes out as it comes, piece by piece. Dropping it cancels the answer.
 pub struct Stream {
     reply: turns::Reply,
     /// Taken before the response begins, so that what fails at once has its proper status.
-    first: Vec<turns::Event>,
+    first: Option<Vec<turns::Event>>,
+    events: Events,
 }
 
 impl Stream {
@@ -47,24 +46,21 @@ impl Stream {
         if first.is_empty() {
             return Err(Failure::Unavailable);
         }
-        Ok(Self { reply, first })
+        Ok(Self { reply, first: Some(first), events: Events::new() })
     }
+}
 
-    /// Returns when the answer is complete or the client has left; the latter cancels the answer.
-    pub fn send(self, out: ResponseOutparam) {
-        let Some(mut open) = response::open(out, 200, Events::headers()) else { return };
-        let mut events = Events::new();
-        let mut batch = Ok(self.first);
-        while !events.are_over() {
-            let bytes = match batch {
-                Ok(batch) => events.write(batch),
-                Err(error) => events.fail(Failure::from(error)),
-            };
-            if open.write(&bytes).is_err() {
-                return;
-            }
-            batch = if events.are_over() { Ok(Vec::new()) } else { self.reply.next(BATCH) };
+impl Iterator for Stream {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        if self.events.are_over() {
+            return None;
         }
-        open.finish();
+        let batch = self.first.take().map_or_else(|| self.reply.next(BATCH), Ok);
+        Some(match batch {
+            Ok(batch) => self.events.write(batch),
+            Err(error) => self.events.fail(Failure::from(error)),
+        })
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::corral::chat::turns;
 use crate::corral::host::{embedding, inference, sessions, vectors};
+use crate::openai::Mistake;
 use crate::validate::Problem;
 
 #[derive(Debug)]
@@ -15,13 +16,22 @@ pub enum Failure {
     },
     SessionNotFound,
     DocumentNotFound,
+    /// No such model, or none that can do what was asked. Named where the client named it to us.
+    ModelNotFound {
+        model: Option<String>,
+    },
     /// The body breaks off, is no text, or is nested too deep.
     Unreadable,
     /// More than so many bytes.
     TooLarge {
         limit: u64,
     },
+    /// Checked here, in FastAPI's dialect.
     Invalid(Vec<Problem>),
+    /// Checked here, in OpenAI's dialect.
+    Mistaken(Mistake),
+    /// Checked by the host or the chat logic, in their words.
+    Refused(String),
     /// The message does not fit the model, in tokens.
     ContextOverflow {
         need: u32,
@@ -32,6 +42,12 @@ pub enum Failure {
     },
     Deadline,
     Unavailable,
+}
+
+impl From<Mistake> for Failure {
+    fn from(mistake: Mistake) -> Self {
+        Self::Mistaken(mistake)
+    }
 }
 
 impl From<sessions::Error> for Failure {
@@ -48,7 +64,7 @@ impl From<sessions::Error> for Failure {
 impl From<vectors::Error> for Failure {
     fn from(error: vectors::Error) -> Self {
         match error {
-            vectors::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            vectors::Error::InvalidArgument(reason) => Self::Refused(reason),
             vectors::Error::DimensionMismatch(_) | vectors::Error::Unavailable => Self::Unavailable,
         }
     }
@@ -58,7 +74,7 @@ impl From<embedding::Error> for Failure {
     fn from(error: embedding::Error) -> Self {
         match error {
             embedding::Error::Overloaded(retry_after_ms) => Self::Overloaded { retry_after_ms },
-            embedding::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            embedding::Error::InvalidArgument(reason) => Self::Refused(reason),
             embedding::Error::Deadline => Self::Deadline,
             embedding::Error::Unavailable => Self::Unavailable,
         }
@@ -72,9 +88,10 @@ impl From<inference::Error> for Failure {
                 Self::ContextOverflow { need, have }
             }
             inference::Error::Overloaded(retry_after_ms) => Self::Overloaded { retry_after_ms },
-            inference::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            inference::Error::InvalidArgument(reason) => Self::Refused(reason),
             inference::Error::Deadline => Self::Deadline,
-            inference::Error::NoSuchModel | inference::Error::Unavailable => Self::Unavailable,
+            inference::Error::NoSuchModel => Self::ModelNotFound { model: None },
+            inference::Error::Unavailable => Self::Unavailable,
         }
     }
 }
@@ -83,11 +100,12 @@ impl From<turns::Error> for Failure {
     fn from(error: turns::Error) -> Self {
         match error {
             turns::Error::SessionNotFound => Self::SessionNotFound,
+            turns::Error::NoSuchModel => Self::ModelNotFound { model: None },
             turns::Error::ContextOverflow(turns::Overflow { need, have }) => {
                 Self::ContextOverflow { need, have }
             }
             turns::Error::Overloaded(retry_after_ms) => Self::Overloaded { retry_after_ms },
-            turns::Error::InvalidArgument(reason) => Self::Invalid(vec![Problem::of_body(&reason)]),
+            turns::Error::InvalidArgument(reason) => Self::Refused(reason),
             turns::Error::Deadline => Self::Deadline,
             turns::Error::Unavailable => Self::Unavailable,
         }

@@ -5,6 +5,8 @@
 //! Refused although Python reads them: NaN, infinities, lone surrogates, deep or vast documents.
 //! Not here: whether the value is the right one (`validate.rs`).
 
+pub mod member;
+
 use serde_json::Value;
 
 /// Arrays and objects within each other; serde_json itself stops at 127.
@@ -24,9 +26,7 @@ pub enum Flaw {
 pub fn parse(bytes: &[u8]) -> Result<Value, Flaw> {
     let Ok(text) = std::str::from_utf8(bytes) else { return Err(Flaw::Unreadable) };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Scanner { bytes: text.as_bytes(), at: 0, values: 0, refused: None }
-        .document()
-        .map_err(|stop| stop.flaw(text))?;
+    Scanner::new(text).document().map_err(|stop| stop.flaw(text))?;
     serde_json::from_str(text).or(Err(Flaw::Unreadable))
 }
 
@@ -70,7 +70,11 @@ impl Stop {
     }
 }
 
-impl Scanner<'_> {
+impl<'t> Scanner<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { bytes: text.as_bytes(), at: 0, values: 0, refused: None }
+    }
+
     fn document(mut self) -> Result<(), Stop> {
         self.space();
         self.value(0)?;
@@ -240,6 +244,13 @@ impl Scanner<'_> {
 
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
+    }
+
+    /// The text that `scan` passes over. None if it stops.
+    fn span(&mut self, scan: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Option<&'t str> {
+        let start = self.at;
+        scan(self).ok()?;
+        std::str::from_utf8(&self.bytes[start..self.at]).ok()
     }
 
     fn space(&mut self) {

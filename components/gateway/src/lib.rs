@@ -1,7 +1,7 @@
 //! HTTP in, HTTP out: routes, validation, documents and event streams, on top of some chat logic.
 //!
 //! This file is glue: bindings, and which module answers which route. The modules `request` and
-//! `response` touch HTTP, `session`, `chat` and `documents` call the host; the others are plain.
+//! `response` touch HTTP, `session`, `chat`, `documents` and `openai` call the host; the others are plain.
 //! Not here: prompts and retrieval (the chat component), limits on connections and time (the host).
 
 mod bindings;
@@ -9,6 +9,7 @@ mod chat;
 mod documents;
 mod failure;
 mod json;
+mod openai;
 mod openapi;
 mod query;
 mod reply;
@@ -25,7 +26,9 @@ mod validate;
 use bindings::exports::wasi::http::incoming_handler::Guest;
 use bindings::{corral, wasi};
 use failure::Failure;
-use reply::Reply;
+use openai::completions::{self, Delivery};
+use openai::{embeddings, models};
+use reply::{Dialect, Reply};
 use request::Request;
 use route::Endpoint;
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -35,17 +38,20 @@ pub struct Gateway;
 
 impl Guest for Gateway {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        match serve(Request::new(request)) {
+        let request = Request::new(request);
+        let dialect = Dialect::of(&request.path);
+        match serve(request) {
             Ok(Answer::Whole(reply)) => response::send(out, reply),
-            Ok(Answer::Stream(stream)) => stream.send(out),
-            Err(failure) => response::send(out, Reply::from(failure)),
+            Ok(Answer::Stream(pieces)) => response::stream(out, sse::headers(), pieces),
+            Err(failure) => response::send(out, Reply::refusal(failure, dialect)),
         }
     }
 }
 
 enum Answer {
     Whole(Reply),
-    Stream(chat::Stream),
+    /// Sent piece by piece, as they come.
+    Stream(Box<dyn Iterator<Item = Vec<u8>>>),
 }
 
 fn serve(request: Request) -> Result<Answer, Failure> {
@@ -58,13 +64,29 @@ fn serve(request: Request) -> Result<Answer, Failure> {
         Endpoint::DeleteSession(id) => session::delete(&id)?,
         Endpoint::AnswerText => chat::answer(chat::Request::read(&request.input()?)?)?,
         Endpoint::AnswerStream => {
-            return chat::Stream::open(chat::Request::read(&request.input()?)?).map(Answer::Stream);
+            return stream(chat::Stream::open(chat::Request::read(&request.input()?)?)?);
         }
         Endpoint::StoreDocuments => documents::store(documents::Request::read(&request.input()?)?)?,
         Endpoint::ListDocuments => documents::list(&query::session_id(request.query())?)?,
         Endpoint::DeleteDocuments => documents::delete_all(&query::session_id(request.query())?)?,
         Endpoint::ReadDocument(id) => documents::read(&query::session_id(request.query())?, &id)?,
         Endpoint::DeleteDocument(id) => documents::delete(&query::session_id(request.query())?, &id)?,
+        Endpoint::ListModels => models::list(),
+        Endpoint::ReadModel(id) => models::read(id)?,
+        Endpoint::Complete => {
+            let request = completions::Request::read(&request.input()?)?;
+            match request.delivery {
+                Delivery::Whole => completions::answer(request)?,
+                Delivery::Stream { with_usage } => {
+                    return stream(completions::Stream::open(request, with_usage)?);
+                }
+            }
+        }
+        Endpoint::Embed => embeddings::answer(embeddings::Request::read(&request.input()?)?)?,
     };
     Ok(Answer::Whole(reply))
+}
+
+fn stream(pieces: impl Iterator<Item = Vec<u8>> + 'static) -> Result<Answer, Failure> {
+    Ok(Answer::Stream(Box::new(pieces)))
 }

@@ -2,16 +2,28 @@
 //!
 //! Not here: sending (`response.rs`), event streams (`sse.rs`).
 
+mod openai;
+
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::validate::Problem;
+pub use openai::Error;
 
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+}
+
+/// How a client expects to be told about failures.
+#[derive(Clone, Copy)]
+pub enum Dialect {
+    /// `{"detail"}`, as FastAPI does.
+    Detail,
+    /// `{"error": {"message", "type", "param", "code"}}`, as OpenAI does.
+    OpenAi,
 }
 
 /// What stands under `detail` in the body of a refusal.
@@ -25,6 +37,13 @@ pub enum Detail {
 #[derive(Serialize)]
 struct Refusal {
     detail: Detail,
+}
+
+impl Dialect {
+    /// The dialect of the interface that a path belongs to, the same as the host's own.
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Detail }
+    }
 }
 
 impl Reply {
@@ -54,20 +73,20 @@ impl Reply {
 
 const JSON: &str = "application/json";
 
+/// Words that both dialects have for what is nobody's mistake.
+const LATE: &str = "The answer took too long.";
+const DOWN: &str = "The service is not available right now. Try again later.";
+
+fn busy(retry_after_ms: u32) -> String {
+    format!("The service is busy. Try again in {} s.", seconds(retry_after_ms))
+}
+
 /// When to come back if a part of the service is down: about what a store takes to start again.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
-impl From<Failure> for Reply {
-    fn from(failure: Failure) -> Self {
-        let status = match failure {
-            Failure::Unreadable | Failure::ContextOverflow { .. } => 400,
-            Failure::NotFound | Failure::SessionNotFound | Failure::DocumentNotFound => 404,
-            Failure::MethodNotAllowed { .. } => 405,
-            Failure::TooLarge { .. } => 413,
-            Failure::Invalid(_) => 422,
-            Failure::Overloaded { .. } | Failure::Unavailable => 503,
-            Failure::Deadline => 504,
-        };
+impl Reply {
+    pub fn refusal(failure: Failure, dialect: Dialect) -> Self {
+        let status = status(&failure, dialect);
         let header = match &failure {
             Failure::MethodNotAllowed { allow } => Some(("allow", allow.clone())),
             Failure::Overloaded { retry_after_ms } => {
@@ -76,9 +95,31 @@ impl From<Failure> for Reply {
             Failure::Unavailable => Some(("retry-after", RETRY_AFTER_SECONDS.to_string())),
             _ => None,
         };
-        let mut reply = Self::json(status, &Refusal { detail: Detail::from(failure) });
+        let mut reply = match dialect {
+            Dialect::Detail => Self::json(status, &Refusal { detail: Detail::from(failure) }),
+            Dialect::OpenAi => Self::json(status, &Error::from(failure)),
+        };
         reply.headers.extend(header);
         reply
+    }
+}
+
+fn status(failure: &Failure, dialect: Dialect) -> u16 {
+    match (failure, dialect) {
+        (Failure::Unreadable | Failure::ContextOverflow { .. } | Failure::Mistaken(_), _) => 400,
+        (Failure::Refused(_), Dialect::OpenAi) => 400,
+        (Failure::Refused(_), Dialect::Detail) | (Failure::Invalid(_), _) => 422,
+        (
+            Failure::NotFound
+            | Failure::SessionNotFound
+            | Failure::DocumentNotFound
+            | Failure::ModelNotFound { .. },
+            _,
+        ) => 404,
+        (Failure::MethodNotAllowed { .. }, _) => 405,
+        (Failure::TooLarge { .. }, _) => 413,
+        (Failure::Overloaded { .. } | Failure::Unavailable, _) => 503,
+        (Failure::Deadline, _) => 504,
     }
 }
 
@@ -89,16 +130,17 @@ impl From<Failure> for Detail {
             Failure::MethodNotAllowed { .. } => "Method Not Allowed".to_owned(),
             Failure::SessionNotFound => "Session not found".to_owned(),
             Failure::DocumentNotFound => "Document not found".to_owned(),
+            Failure::ModelNotFound { .. } => "Model not found".to_owned(),
             Failure::Unreadable => "There was an error parsing the body".to_owned(),
             Failure::TooLarge { limit } => format!("Too large: the limit is {limit} bytes"),
             Failure::ContextOverflow { need, have } => {
                 format!("The message is too long for the model: need {need} tokens, have {have}")
             }
-            Failure::Overloaded { retry_after_ms } => {
-                format!("The service is busy. Try again in {} s.", seconds(retry_after_ms))
-            }
-            Failure::Deadline => "The answer took too long.".to_owned(),
-            Failure::Unavailable => "The service is not available right now. Try again later.".to_owned(),
+            Failure::Overloaded { retry_after_ms } => busy(retry_after_ms),
+            Failure::Deadline => LATE.to_owned(),
+            Failure::Unavailable => DOWN.to_owned(),
+            Failure::Mistaken(mistake) => mistake.message,
+            Failure::Refused(reason) => return Self::Problems(vec![Problem::of_body(&reason)]),
             Failure::Invalid(problems) => return Self::Problems(problems),
         })
     }
@@ -115,12 +157,17 @@ mod tests {
     use crate::corral::chat::turns;
     use crate::corral::host::{sessions, vectors};
 
+    fn refusal(failure: Failure) -> Reply {
+        Reply::refusal(failure, Dialect::Detail)
+    }
+
     #[test]
     fn every_failure_has_its_status_and_words() {
         let rows = [
             (Failure::NotFound, 404, r#"{"detail":"Not Found"}"#),
             (Failure::SessionNotFound, 404, r#"{"detail":"Session not found"}"#),
             (Failure::DocumentNotFound, 404, r#"{"detail":"Document not found"}"#),
+            (Failure::from(turns::Error::NoSuchModel), 404, r#"{"detail":"Model not found"}"#),
             (Failure::Unreadable, 400, r#"{"detail":"There was an error parsing the body"}"#),
             (Failure::TooLarge { limit: 9 }, 413, r#"{"detail":"Too large: the limit is 9 bytes"}"#),
             (
@@ -131,7 +178,7 @@ mod tests {
             (Failure::Deadline, 504, r#"{"detail":"The answer took too long."}"#),
         ];
         for (failure, status, body) in rows {
-            let reply = Reply::from(failure);
+            let reply = refusal(failure);
             assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (status, body));
             assert_eq!(reply.headers, [("content-type", JSON.to_owned())]);
         }
@@ -144,7 +191,7 @@ mod tests {
             Failure::from(vectors::Error::Unavailable),
             Failure::from(sessions::Error::Unavailable),
         ] {
-            let reply = Reply::from(failure);
+            let reply = refusal(failure);
             let body = r#"{"detail":"The service is not available right now. Try again later."}"#;
             assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (503, body));
             assert!(reply.headers.contains(&("retry-after", "5".to_owned())));
@@ -154,7 +201,7 @@ mod tests {
     #[test]
     fn a_busy_service_says_when_to_return_in_whole_seconds() {
         for (milliseconds, header) in [(0, "1"), (1000, "1"), (1001, "2")] {
-            let reply = Reply::from(Failure::from(turns::Error::Overloaded(milliseconds)));
+            let reply = refusal(Failure::from(turns::Error::Overloaded(milliseconds)));
             assert_eq!(reply.status, 503);
             assert!(reply.headers.contains(&("retry-after", header.to_owned())));
         }
@@ -162,14 +209,14 @@ mod tests {
 
     #[test]
     fn a_wrong_method_is_told_the_right_ones() {
-        let reply = Reply::from(Failure::MethodNotAllowed { allow: "GET".to_owned() });
+        let reply = refusal(Failure::MethodNotAllowed { allow: "GET".to_owned() });
         assert_eq!(reply.status, 405);
         assert!(reply.headers.contains(&("allow", "GET".to_owned())));
     }
 
     #[test]
     fn what_the_chat_logic_refuses_reads_like_a_validation_error() {
-        let reply = Reply::from(Failure::from(turns::Error::InvalidArgument("stop is too long".to_owned())));
+        let reply = refusal(Failure::from(turns::Error::InvalidArgument("stop is too long".to_owned())));
         assert_eq!(reply.status, 422);
         let expected = r#"{"detail":[{"type":"value_error","loc":["body"],"msg":"Value error, stop is too long","input":null,"ctx":{"error":{}}}]}"#;
         assert_eq!(String::from_utf8(reply.body).unwrap(), expected);

@@ -24,6 +24,8 @@ pub struct Request {
 pub struct Input {
     pub content_type: Option<String>,
     pub idempotency_key: Option<String>,
+    /// Names the session that the request is a turn of, where a body has no place for it.
+    pub session: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -52,6 +54,7 @@ impl Request {
         Ok(Input {
             content_type: header("content-type"),
             idempotency_key: header("idempotency-key"),
+            session: header("x-session-id"),
             body: self.body(announced.unwrap_or(0))?,
         })
     }

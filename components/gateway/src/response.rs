@@ -10,7 +10,7 @@ use crate::wasi::io::streams::{OutputStream, StreamError};
 const WRITE_AT_ONCE: usize = 4096;
 
 /// A response whose head is sent and whose body is being written.
-pub struct Open {
+struct Open {
     // Invariant: the stream is dropped before its body.
     stream: OutputStream,
     body: OutgoingBody,
@@ -41,8 +41,21 @@ pub fn send(out: ResponseOutparam, reply: Reply) {
     }
 }
 
+/// Sends pieces as they come. Returns when there are no more or the client has left; the latter drops
+/// the rest.
+pub fn stream(
+    out: ResponseOutparam,
+    headers: Vec<(&'static str, String)>,
+    mut pieces: impl Iterator<Item = Vec<u8>>,
+) {
+    let Some(mut open) = open(out, 200, headers) else { return };
+    if pieces.all(|piece| open.write(&piece).is_ok()) {
+        open.finish();
+    }
+}
+
 /// Sends the head of a response. None if the host takes none.
-pub fn open(out: ResponseOutparam, status: u16, headers: Vec<(&'static str, String)>) -> Option<Open> {
+fn open(out: ResponseOutparam, status: u16, headers: Vec<(&'static str, String)>) -> Option<Open> {
     let response = head(status, headers)?;
     let body = response.body().ok()?;
     // Set first, written later: the host reads the body while it is written.
@@ -61,12 +74,12 @@ fn head(status: u16, headers: Vec<(&'static str, String)>) -> Option<OutgoingRes
 
 impl Open {
     /// Writes, and sends it off. Fails when the client has left.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         bytes.chunks(WRITE_AT_ONCE).try_for_each(|piece| self.stream.blocking_write_and_flush(piece))
     }
 
     /// Ends the body properly; without this it reads as broken off.
-    pub fn finish(self) {
+    fn finish(self) {
         drop(self.stream);
         // Nothing can be told to anyone any more if this fails.
         let _ = OutgoingBody::finish(self.body, None);

@@ -20,9 +20,14 @@ pub enum Endpoint {
     DeleteDocuments,
     ReadDocument(String),
     DeleteDocument(String),
+    ListModels,
+    ReadModel(String),
+    Complete,
+    Embed,
 }
 
-/// A path, whose last segment may be a `{parameter}`, with its methods in the order of `Allow`.
+/// A path, whose end may be a `{parameter}` (one segment) or a `{*parameter}` (any number of them), with
+/// its methods in the order of `Allow`.
 pub struct Route {
     pub path: &'static str,
     pub methods: &'static [Method],
@@ -55,6 +60,11 @@ pub const ROUTES: &[Route] = &[
         path: "/api/v1/chat/documents/{document_id}",
         methods: &[("GET", Endpoint::ReadDocument), ("DELETE", Endpoint::DeleteDocument)],
     },
+    Route { path: "/v1/models", methods: &[("GET", |_| Endpoint::ListModels)] },
+    // Names of models have slashes in many places.
+    Route { path: "/v1/models/{*model}", methods: &[("GET", Endpoint::ReadModel)] },
+    Route { path: "/v1/chat/completions", methods: &[("POST", |_| Endpoint::Complete)] },
+    Route { path: "/v1/embeddings", methods: &[("POST", |_| Endpoint::Embed)] },
 ];
 
 /// The endpoint of a request. `path` is as the client sent it, without the query.
@@ -74,10 +84,12 @@ pub fn find(method: &str, path: &str) -> Result<Endpoint, Failure> {
 
 /// What stands in `path` for the pattern's parameter (nothing if it has none), if it matches.
 fn parameter<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
-    let Some((prefix, _)) = pattern.split_once('{') else {
+    let Some((prefix, name)) = pattern.split_once('{') else {
         return (pattern == path).then_some("");
     };
-    path.strip_prefix(prefix).filter(|rest| !rest.is_empty() && !rest.contains('/'))
+    let rest = path.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
+    let fits = name.starts_with('*') || !rest.contains('/');
+    fits.then_some(rest)
 }
 
 #[cfg(test)]
@@ -93,6 +105,19 @@ mod tests {
         for path in ["/api/v1/chat/session/", "/api/v1/chat/session/a/b", "/api/v1/chat/session/a%2Fb"] {
             assert!(matches!(find("GET", path), Err(Failure::NotFound)), "{path}");
         }
+    }
+
+    #[test]
+    fn a_models_name_may_have_slashes() {
+        for path in ["/v1/models/meta/llama:poet", "/v1/models/meta%2Fllama:poet"] {
+            assert_eq!(
+                find("GET", path).unwrap(),
+                Endpoint::ReadModel("meta/llama:poet".to_owned()),
+                "{path}"
+            );
+        }
+        assert!(matches!(find("GET", "/v1/models/"), Err(Failure::NotFound)));
+        assert_eq!(find("GET", "/v1/models").unwrap(), Endpoint::ListModels);
     }
 
     #[test]

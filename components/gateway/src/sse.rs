@@ -24,16 +24,20 @@ struct Error {
     detail: Detail,
 }
 
-impl Events {
-    pub fn headers() -> Vec<(&'static str, String)> {
-        vec![
-            ("content-type", "text/event-stream; charset=utf-8".to_owned()),
-            ("cache-control", "no-cache".to_owned()),
-            // Proxies of the nginx family hold a response back without this.
-            ("x-accel-buffering", "no".to_owned()),
-        ]
-    }
+/// What goes out while there is nothing new, so that nobody takes the connection for dead.
+pub const PING: &[u8] = b": ping\n\n";
 
+/// The head of every event stream.
+pub fn headers() -> Vec<(&'static str, String)> {
+    vec![
+        ("content-type", "text/event-stream; charset=utf-8".to_owned()),
+        ("cache-control", "no-cache".to_owned()),
+        // Proxies of the nginx family hold a response back without this.
+        ("x-accel-buffering", "no".to_owned()),
+    ]
+}
+
+impl Events {
     pub fn new() -> Self {
         Self { over: false }
     }
@@ -53,7 +57,7 @@ impl Events {
                 turns::Event::Sources(sources) => frame(&mut bytes, "sources", &Sources::from(sources)),
                 turns::Event::Trimmed(trimmed) => frame(&mut bytes, "trimmed", &Trimmed::from(trimmed)),
                 turns::Event::Delta(text) => frame(&mut bytes, "delta", &Delta { text }),
-                turns::Event::Waiting => bytes.extend_from_slice(b": ping\n\n"),
+                turns::Event::Waiting => bytes.extend_from_slice(PING),
                 turns::Event::Done(done) => {
                     frame(&mut bytes, "done", &Done::from(done));
                     self.over = true;

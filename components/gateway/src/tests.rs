@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::reply::Reply;
+use crate::reply::{Dialect, Reply};
 use crate::request::Input;
 use crate::route::{self, Endpoint, ROUTES};
 use crate::{chat, documents, query};
@@ -55,6 +55,7 @@ fn understand(recorded: &Recorded) -> Result<Value, Failure> {
         content_type: recorded.headers.content_type.clone(),
         idempotency_key: recorded.headers.idempotency_key.clone(),
         body,
+        ..Input::default()
     };
     Ok(match route::find(&recorded.method, path)? {
         Endpoint::ReadSession(id) => json!({"session_id": id}),
@@ -108,7 +109,7 @@ fn requests_are_understood_and_refused_as_fastapi_does() {
         let (status, answer) = match understand(recorded) {
             Ok(understood) => (200, understood),
             Err(failure) => {
-                let reply = Reply::from(failure);
+                let reply = Reply::refusal(failure, Dialect::Detail);
                 (reply.status, serde_json::from_slice(&reply.body).unwrap())
             }
         };
@@ -139,7 +140,9 @@ fn the_description_has_every_route_and_no_other() {
     let served: BTreeSet<_> = ROUTES
         .iter()
         .flat_map(|route| {
-            route.methods.iter().map(|(method, _)| (route.path.to_owned(), (*method).to_owned()))
+            // The description has no word for a parameter of several segments.
+            let path = route.path.replace("{*", "{");
+            route.methods.iter().map(move |(method, _)| (path.clone(), (*method).to_owned()))
         })
         // As FastAPI, we do not describe the description.
         .filter(|(path, _)| path != "/openapi.json")

@@ -2,6 +2,7 @@
 //!
 //! Not here: what makes settings (`config.rs`) or components (`apps.rs`) right.
 
+mod models;
 mod probes;
 mod stores;
 #[cfg(test)]
@@ -58,7 +59,7 @@ fn findings(file: &Path) -> Vec<Finding> {
     for (name, app) in &config.apps {
         findings.extend(probes::app(name, app));
     }
-    findings.push(probes::model(&config.inference));
+    findings.extend(models::all(&config.inference));
     findings.push(probes::embedding(&config.embedding));
     findings.push(probes::onnx_runtime(&config.embedding));
     findings.push(probes::writable_file("store", &config.store.path));

@@ -5,11 +5,12 @@ mod fetch;
 mod folder;
 mod hub;
 mod progress;
+mod serving;
 #[cfg(test)]
 mod tests;
 mod verify;
 
-use super::{say, say_json};
+use super::{Settings, say, say_json};
 use anyhow::{Context, bail};
 use bytesize::ByteSize;
 use catalogue::Model;
@@ -62,6 +63,26 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List the models of the running host, and how they are
+    Serving {
+        #[command(flatten)]
+        settings: Settings,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Load a model of the settings into the running host
+    Load(Named),
+    /// Take a model of the running host out of service, once its answers have ended
+    Unload(Named),
+}
+
+#[derive(Debug, clap::Args)]
+struct Named {
+    /// Its name in the settings
+    name: String,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 #[derive(Debug, clap::Args)]
@@ -84,11 +105,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::List { json } => list(folder, *json).map(|()| ExitCode::SUCCESS),
         Command::Verify { names, json } => verify::run(folder, names, *json),
-        Command::Fetch(wanted) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(Box::pin(fetch_model(folder, wanted))).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Fetch(wanted) => wait(fetch_model(folder, wanted)),
+        Command::Serving { settings, json } => wait(serving::list(settings, *json)),
+        Command::Load(Named { name, settings }) => wait(serving::change(settings, name, "load")),
+        Command::Unload(Named { name, settings }) => wait(serving::change(settings, name, "unload")),
     }
+}
+
+fn wait(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(Box::pin(work)).map(|()| ExitCode::SUCCESS)
 }
 
 /// A model, and how much of it is here.

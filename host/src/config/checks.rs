@@ -21,7 +21,6 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     server(&config.server, &mut found);
     stores(config, &mut found);
     models(config, &mut found);
-    sampling(&config.inference.defaults, &mut found);
     apps(config, &mut found);
     found.0
 }
@@ -151,34 +150,52 @@ fn vectors(config: &corral_vectors::Config, found: &mut Problems) {
 }
 
 fn models(config: &Config, found: &mut Problems) {
-    let (embedding, inference) = (&config.embedding, &config.inference);
+    let embedding = &config.embedding;
     found.not_zero(&[
         ("embedding.threads", embedding.threads as u64),
         ("embedding.queue", embedding.queue as u64),
-        ("inference.n_batch", inference.n_batch.into()),
-        ("inference.n_ubatch", inference.n_ubatch.into()),
-        ("inference.n_ctx", inference.n_ctx.into()),
-        ("inference.parallel", inference.parallel.into()),
-        ("inference.queue", inference.queue as u64),
     ]);
     found.not_empty(&[
         ("embedding.model", &embedding.model.to_string_lossy()),
         ("embedding.runtime", &embedding.runtime.to_string_lossy()),
-        ("inference.model", &inference.model.to_string_lossy()),
     ]);
-    let layers = inference.n_gpu_layers;
-    found.unless(layers >= -1, "inference.n_gpu_layers", layers, "expected -1 (all), 0 (none) or a number");
-    let tokens = u64::from(inference.n_ctx) * u64::from(inference.parallel);
-    let message = format!("more than the whole cache holds (n_ctx × parallel = {tokens} tokens)");
-    let batch = inference.n_batch;
-    found.unless(tokens == 0 || u64::from(batch) <= tokens, "inference.n_batch", batch, &message);
-    let parallel = inference.parallel;
-    let message = format!("expected at least inference.parallel, which is {parallel}");
-    found.unless(batch == 0 || batch >= parallel, "inference.n_batch", batch, &message);
+    inference("inference", &config.inference, found);
+    for (name, model) in &config.inference.models {
+        let key = format!("inference.models.{name}");
+        found.unless(
+            model.models.is_empty(),
+            &format!("{key}.models"),
+            "…",
+            "a further model has none of its own",
+        );
+        inference(&key, model, found);
+    }
 }
 
-fn sampling(defaults: &corral_inference::Sampling, found: &mut Problems) {
-    found.not_zero(&[("inference.defaults.max_tokens", defaults.max_tokens.into())]);
+fn inference(table: &str, config: &corral_inference::Config, found: &mut Problems) {
+    let key = |name: &str| format!("{table}.{name}");
+    found.not_zero(&[
+        (&key("n_batch"), config.n_batch.into()),
+        (&key("n_ubatch"), config.n_ubatch.into()),
+        (&key("n_ctx"), config.n_ctx.into()),
+        (&key("parallel"), config.parallel.into()),
+        (&key("queue"), config.queue as u64),
+    ]);
+    found.not_empty(&[(&key("model"), &config.model.to_string_lossy())]);
+    found.some_time(&[(&key("cache_age"), config.cache_age)]);
+    let layers = config.n_gpu_layers;
+    found.unless(layers >= -1, &key("n_gpu_layers"), layers, "expected -1 (all), 0 (none) or a number");
+    let (batch, parallel) = (config.n_batch, config.parallel);
+    let tokens = u64::from(config.n_ctx) * u64::from(parallel);
+    let message = format!("more than the whole cache holds (n_ctx × parallel = {tokens} tokens)");
+    found.unless(tokens == 0 || u64::from(batch) <= tokens, &key("n_batch"), batch, &message);
+    let message = format!("expected at least {}, which is {parallel}", key("parallel"));
+    found.unless(batch == 0 || batch >= parallel, &key("n_batch"), batch, &message);
+    sampling(&key("defaults"), &config.defaults, found);
+}
+
+fn sampling(table: &str, defaults: &corral_inference::Sampling, found: &mut Problems) {
+    found.not_zero(&[(&format!("{table}.max_tokens"), defaults.max_tokens.into())]);
     let rows = [
         ("temperature", defaults.temperature, 0.0..=f32::MAX, "expected 0 or more"),
         ("top_p", defaults.top_p, 0.0..=1.0, "expected a number from 0 to 1"),
@@ -186,7 +203,7 @@ fn sampling(defaults: &corral_inference::Sampling, found: &mut Problems) {
         ("repeat_penalty", defaults.repeat_penalty, f32::MIN_POSITIVE..=f32::MAX, "expected more than 0"),
     ];
     for (name, value, range, message) in rows {
-        found.unless(range.contains(&value), &format!("inference.defaults.{name}"), value, message);
+        found.unless(range.contains(&value), &format!("{table}.{name}"), value, message);
     }
 }
 

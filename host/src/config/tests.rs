@@ -116,7 +116,10 @@ fn a_wrong_value_is_refused_with_what_was_expected() {
         ("[inference]\nn_ctx = -5", "inference.n_ctx = -5: expected a whole number from 0 to 4294967295"),
         ("[inference]\nn_ctx = 1.5", "inference.n_ctx = 1.5: expected a whole number from 0 to 4294967295"),
         ("[inference]\nmodel = 7", "inference.model = 7: expected text in quotes"),
-        ("[inference]\nbackend = \"llamacpp\"", "inference.backend = \"llamacpp\": expected \"llama_cpp\""),
+        (
+            "[inference]\nbackend = \"llamacpp\"",
+            "inference.backend = \"llamacpp\": expected \"llama_cpp\" or \"openai\"; did you mean \"llama_cpp\"?",
+        ),
         (
             "[log]\nformat = \"jsn\"",
             "log.format = \"jsn\": expected \"pretty\" or \"json\"; did you mean \"json\"?",

@@ -1,6 +1,6 @@
 //! `corral:host/embedding`: texts become vectors.
 
-use super::wit::corral::host::embedding::{Embeddings, Error, Host, Purpose};
+use super::wit::corral::host::embedding::{Embeddings, Error, Host, Model, Purpose};
 use crate::{guest::State, telemetry::calls::Interface};
 use corral_embedding as backend;
 use tokio::time::Instant;
@@ -27,6 +27,12 @@ pub(super) fn view(state: &mut State) -> View<'_> {
 }
 
 impl Host for View<'_> {
+    async fn describe(&mut self) -> wasmtime::Result<Model> {
+        let embedder = self.embedder;
+        let (name, dimensions) = (embedder.name().to_owned(), embedder.dimensions());
+        Ok(Model { name, dimensions, max_tokens: embedder.max_tokens() })
+    }
+
     async fn embed(
         &mut self,
         texts: Vec<String>,

@@ -3,12 +3,12 @@
 use super::{
     milliseconds,
     wit::corral::host::inference::{
-        Constraint, Done, Error, Event, Finish, Host, HostGeneration, Input, Message, Model, Options,
-        Overflow, Role, Template, Usage,
+        Bias, Candidate, Constraint, Done, Error, Event, Finish, Host, HostGeneration, Input, Message, Model,
+        Options, Overflow, Owner, Role, Scored, Template, Usage,
     },
 };
 use crate::{
-    guest::State,
+    guest::{Client, State},
     telemetry::{Record, calls::Interface},
 };
 use corral_inference::{self as backend, Generation};
@@ -27,8 +27,9 @@ impl HasData for Inference {
 
 pub(super) struct View<'a> {
     calls: Interface<'a>,
-    engine: &'a backend::Engine,
+    models: &'a backend::Models,
     table: &'a mut ResourceTable,
+    client: &'a Client,
     deadline: Instant,
     record: &'a Record,
 }
@@ -36,16 +37,21 @@ pub(super) struct View<'a> {
 pub(super) fn view(state: &mut State) -> View<'_> {
     View {
         calls: state.services.calls.of("inference"),
-        engine: &state.services.engine,
+        models: &state.services.models,
         table: &mut state.table,
+        client: &state.client,
         deadline: state.deadline,
         record: &state.record,
     }
 }
 
 impl Host for View<'_> {
+    async fn models(&mut self) -> wasmtime::Result<Vec<Model>> {
+        Ok(self.models.ready_ones().await.into_iter().map(Model::from).collect())
+    }
+
     async fn describe(&mut self, model: Option<String>) -> wasmtime::Result<Result<Model, Error>> {
-        Ok(self.engine.describe(model.as_deref()).map(Model::from).map_err(Error::from))
+        Ok(self.models.describe(model.as_deref()).await.map(Model::from).map_err(Error::from))
     }
 
     async fn count_tokens(
@@ -55,7 +61,7 @@ impl Host for View<'_> {
     ) -> wasmtime::Result<Result<u32, Error>> {
         Ok(self
             .calls
-            .time("count-tokens", self.engine.count_tokens(model.as_deref(), input.into()))
+            .time("count-tokens", self.models.count_tokens(model.as_deref(), input.into()))
             .await
             .map_err(Error::from))
     }
@@ -67,9 +73,10 @@ impl Host for View<'_> {
         options: Options,
     ) -> wasmtime::Result<Result<Resource<Generation>, Error>> {
         let deadline = self.deadline.into_std();
+        let options = self.options(options);
         match self
             .calls
-            .time("generate", self.engine.generate(model.as_deref(), input.into(), options.into(), deadline))
+            .time("generate", self.models.generate(model.as_deref(), input.into(), options, deadline))
             .await
         {
             Ok(generation) => Ok(Ok(self.table.push(generation)?)),
@@ -81,18 +88,51 @@ impl Host for View<'_> {
         &mut self,
         model: Option<String>,
         input: Input,
-        session: String,
+        owner: Owner,
     ) -> wasmtime::Result<Result<(), Error>> {
+        let owner = self.owner(owner);
         Ok(self
             .calls
-            .time("prepare", self.engine.prepare(model.as_deref(), input.into(), &session))
+            .time("prepare", self.models.prepare(model.as_deref(), input.into(), owner))
             .await
             .map_err(Error::from))
     }
 
     async fn forget(&mut self, session: String) -> wasmtime::Result<Result<(), Error>> {
-        self.calls.time("forget", self.engine.forget(&session)).await;
+        let owner = backend::Owner::Session(session);
+        self.calls.time("forget", self.models.forget(&owner)).await;
         Ok(Ok(()))
+    }
+}
+
+impl View<'_> {
+    /// A client's share is its own: a guest divides it, and cannot name another client's.
+    fn owner(&self, owner: Owner) -> backend::Owner {
+        match owner {
+            Owner::Session(id) => backend::Owner::Session(id),
+            Owner::Client(part) => backend::Owner::Client(format!("{}/{part}", self.client.key())),
+        }
+    }
+
+    fn options(&self, options: Options) -> backend::Options {
+        backend::Options {
+            max_tokens: options.max_tokens,
+            temperature: options.temperature,
+            top_k: options.top_k,
+            top_p: options.top_p,
+            min_p: options.min_p,
+            repeat_penalty: options.repeat_penalty,
+            frequency_penalty: options.frequency_penalty,
+            presence_penalty: options.presence_penalty,
+            biases: options.biases.into_iter().map(backend::Bias::from).collect(),
+            seed: options.seed,
+            stop: options.stop,
+            constraint: options.constraint.map(backend::Constraint::from),
+            log_probabilities: options.log_probabilities,
+            adapter: options.adapter,
+            owner: options.owner.map(|owner| self.owner(owner)),
+            principal: Some(self.client.key()),
+        }
     }
 }
 
@@ -144,22 +184,17 @@ impl From<Message> for backend::Message {
     }
 }
 
-impl From<Options> for backend::Options {
-    fn from(options: Options) -> Self {
-        Self {
-            max_tokens: options.max_tokens,
-            temperature: options.temperature,
-            top_k: options.top_k,
-            top_p: options.top_p,
-            min_p: options.min_p,
-            repeat_penalty: options.repeat_penalty,
-            seed: options.seed,
-            stop: options.stop,
-            constraint: options.constraint.map(|constraint| match constraint {
-                Constraint::Grammar(grammar) => backend::Constraint::Grammar(grammar),
-                Constraint::JsonSchema(schema) => backend::Constraint::JsonSchema(schema),
-            }),
-            session: options.session,
+impl From<Bias> for backend::Bias {
+    fn from(bias: Bias) -> Self {
+        Self { token: bias.token, amount: bias.amount }
+    }
+}
+
+impl From<Constraint> for backend::Constraint {
+    fn from(constraint: Constraint) -> Self {
+        match constraint {
+            Constraint::Grammar(grammar) => Self::Grammar(grammar),
+            Constraint::JsonSchema(schema) => Self::JsonSchema(schema),
         }
     }
 }
@@ -171,7 +206,8 @@ impl From<backend::Model> for Model {
             backend::Template::Embedded => Template::Embedded,
             backend::Template::None => Template::None,
         };
-        Self { name: model.name, context_length: model.context_length, template }
+        let backend::Model { name, context_length, adapters, .. } = model;
+        Self { name, context_length, template, adapters }
     }
 }
 
@@ -179,6 +215,7 @@ impl From<backend::Event> for Event {
     fn from(event: backend::Event) -> Self {
         match event {
             backend::Event::Delta(text) => Self::Delta(text),
+            backend::Event::Scored(tokens) => Self::Scored(tokens.into_iter().map(Scored::from).collect()),
             backend::Event::Done { finish, usage } => {
                 let finish = match finish {
                     backend::Finish::Stop => Finish::Stop,
@@ -187,6 +224,20 @@ impl From<backend::Event> for Event {
                 Self::Done(Done { finish, usage: usage.into() })
             }
         }
+    }
+}
+
+impl From<backend::Scored> for Scored {
+    fn from(scored: backend::Scored) -> Self {
+        let likeliest = scored.likeliest.into_iter().map(Candidate::from).collect();
+        Self { chosen: scored.chosen.into(), likeliest }
+    }
+}
+
+impl From<backend::Candidate> for Candidate {
+    fn from(candidate: backend::Candidate) -> Self {
+        let backend::Candidate { id, bytes, log_probability } = candidate;
+        Self { id, bytes, log_probability }
     }
 }
 

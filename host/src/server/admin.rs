@@ -1,4 +1,6 @@
-//! The admin listener: metrics and health for whoever runs the host.
+//! The admin listener: metrics, health and models for whoever runs the host.
+
+pub mod models;
 
 use super::{Door, token::Token};
 use crate::{
@@ -6,13 +8,20 @@ use crate::{
     respond::{Dialect, Failure},
     telemetry::{Identity, Metrics, identity::REQUEST_ID},
 };
+use corral_inference::Models;
 use http::{
     HeaderMap, Method, Request, Response,
     header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue},
 };
 use hyper::body::Incoming;
+use models::Action;
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// Operators are few.
 pub(super) const CONNECTIONS: usize = 64;
@@ -37,12 +46,21 @@ impl Default for Config {
 pub(super) struct Admin {
     door: Arc<Door>,
     metrics: Arc<Metrics>,
+    models: Arc<OnceLock<Models>>,
     token: Token,
+    /// Time that answers under way have where a model goes.
+    patience: Duration,
 }
 
 impl Admin {
-    pub(super) fn new(door: Arc<Door>, metrics: Arc<Metrics>, token: Token) -> Arc<Self> {
-        Arc::new(Self { door, metrics, token })
+    pub(super) fn new(
+        door: Arc<Door>,
+        metrics: Arc<Metrics>,
+        models: Arc<OnceLock<Models>>,
+        token: Token,
+        patience: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self { door, metrics, models, token, patience })
     }
 
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<guest::Body> {
@@ -59,6 +77,13 @@ impl Admin {
 
     async fn dispatch(&self, request: &Request<Incoming>) -> Result<Response<guest::Body>, Failure> {
         let path = request.uri().path();
+        if let Some(action) = Action::of(path, request.method()) {
+            self.authorize(request.headers())?;
+            let models = self.models.get().ok_or(Failure::Loading)?;
+            let action = action?;
+            tracing::info!(?action, "an operator asks");
+            return Ok(respond::models(&action.run(models, self.patience).await?));
+        }
         match (path, request.method()) {
             ("/livez" | "/readyz" | "/metrics", &Method::GET | &Method::HEAD) => {}
             ("/livez" | "/readyz" | "/metrics", _) => return Err(Failure::MethodNotAllowed("GET, HEAD")),

@@ -12,6 +12,7 @@ use hyper_util::{
 use std::{
     collections::BTreeSet,
     convert::Infallible,
+    net::IpAddr,
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -45,6 +46,7 @@ pub(super) struct Activity {
     /// Whether something written has not left the process yet.
     unsent: AtomicBool,
     patience: Duration,
+    peer: Option<IpAddr>,
 }
 
 struct Requests {
@@ -94,10 +96,15 @@ impl Limits {
 }
 
 impl Activity {
-    fn new(patience: Duration) -> Self {
+    fn new(patience: Duration, peer: Option<IpAddr>) -> Self {
         let now = Instant::now();
         let requests = Requests { open: BTreeSet::new(), next: 0, last_end: now + patience, idle_since: now };
-        Self { requests: Mutex::new(requests), unsent: AtomicBool::new(false), patience }
+        Self { requests: Mutex::new(requests), unsent: AtomicBool::new(false), patience, peer }
+    }
+
+    /// Where the connection comes from, if the system still knows.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 
     /// A request that has to be over, body and all, at `end`.
@@ -156,7 +163,8 @@ where
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let activity = Arc::new(Activity::new(limits.header_timeout));
+    let peer = stream.peer_addr().ok().map(|address| address.ip());
+    let activity = Arc::new(Activity::new(limits.header_timeout, peer));
     let service = service_fn(|request| {
         let response = answer(request, activity.clone());
         async { Ok::<_, Infallible>(response.await) }
@@ -217,7 +225,7 @@ mod tests {
     #[test]
     fn idle_and_stuck_connections_are_told_apart() {
         let patience = Duration::from_secs(10);
-        let activity = Arc::new(Activity::new(patience));
+        let activity = Arc::new(Activity::new(patience, None));
         let start = activity.lock().idle_since;
         assert_eq!(activity.verdict(start), Verdict::AskAgain(start + patience));
         let end = start + Duration::from_secs(300);

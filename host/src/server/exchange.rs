@@ -13,7 +13,7 @@ use crate::{
 };
 use http::{Method, Request, Response, header::HOST};
 use hyper::body::Incoming;
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -50,7 +50,8 @@ impl Exchanges {
         let mut exchange = Exchange::begin(self.metrics.clone(), identity.clone(), request.method(), path);
         let span = tracing::info_span!("request", id = identity.id(), trace = identity.trace_id());
 
-        let answered = self.dispatch(request, &mut exchange, deadline).instrument(span).await;
+        let address = activity.peer();
+        let answered = self.dispatch(request, address, &mut exchange, deadline).instrument(span).await;
         let response = answered.unwrap_or_else(|failure| {
             tracing::debug!(id = exchange.identity().id(), %failure, "the host answers itself");
             exchange.failed(failure.kind());
@@ -62,6 +63,7 @@ impl Exchanges {
     async fn dispatch(
         &self,
         request: Request<Incoming>,
+        address: Option<IpAddr>,
         exchange: &mut Exchange,
         deadline: Instant,
     ) -> Result<Response<guest::Body>, Failure> {
@@ -70,13 +72,14 @@ impl Exchanges {
             ("/readyz", &Method::GET | &Method::HEAD) => Ok(respond::readiness(&self.door.report().await)),
             ("/livez" | "/readyz", _) => Err(Failure::MethodNotAllowed(READ)),
             (_, &Method::CONNECT) => Err(Failure::MethodNotAllowed(NOT_CONNECT)),
-            _ => self.hand_over(request, exchange, deadline).await,
+            _ => self.hand_over(request, address, exchange, deadline).await,
         }
     }
 
     async fn hand_over(
         &self,
         request: Request<Incoming>,
+        address: Option<IpAddr>,
         exchange: &mut Exchange,
         deadline: Instant,
     ) -> Result<Response<guest::Body>, Failure> {
@@ -85,10 +88,12 @@ impl Exchanges {
         exchange.answered_by(application.name(), application.digest());
 
         let (mut parts, body) = request.into_parts();
+        let client = guest::Client::of(&parts.headers, address);
         let (body, mut watch) = body::limit(body, &parts.headers, parts.version, self.body)?;
         exchange.identity().hand_on(&mut parts.headers);
         let context = guest::Context {
             request_id: exchange.identity().id().to_owned(),
+            client,
             deadline,
             record: exchange.record().clone(),
         };

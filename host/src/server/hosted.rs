@@ -11,7 +11,7 @@ use crate::{
     imports::Services,
     telemetry::Metrics,
 };
-use corral_inference::{Engine, Status};
+use corral_inference::{Listed, Models, Status};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use std::sync::Arc;
@@ -47,12 +47,14 @@ pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
     })
 }
 
-/// Makes readiness and metrics tell of the model. Worth calling while it still loads.
-pub fn watch_engine(door: &Door, metrics: &Metrics, engine: &Engine) {
-    let asked = engine.clone();
-    door.watch(Check::new("model", move || std::future::ready(state(asked.status()))));
-    let loaded = engine.clone();
-    metrics.watch_engine(move || loaded.load());
+/// Makes readiness and metrics tell of the models. Worth calling while they still load.
+pub fn watch_models(door: &Door, metrics: &Metrics, models: &Models) {
+    let asked = models.clone();
+    door.watch(Check::new("model", move || std::future::ready(state(&asked.list()))));
+    let loaded = models.clone();
+    metrics.watch_models(move || {
+        loaded.list().into_iter().map(|Listed { name, load, .. }| (name, load)).collect()
+    });
 }
 
 /// Makes readiness and metrics tell of the store of conversations.
@@ -83,10 +85,18 @@ pub fn watch_instances(metrics: &Metrics, apps: Arc<Apps>) {
     });
 }
 
-fn state(status: Status) -> State {
-    match status {
-        Status::Loading { fraction } => State::Loading(fraction),
-        Status::Ready => State::Ok,
-        Status::Failed(cause) => State::Down(cause),
+/// The state of all models together: one that failed counts for all, and so does one that still loads.
+fn state(models: &[Listed]) -> State {
+    let mut fraction = 1.0_f32;
+    for Listed { name, status, .. } in models {
+        match status {
+            Some(Status::Down(cause) | Status::Failed(cause)) => {
+                return State::Down(format!("{name}: {cause}"));
+            }
+            Some(Status::Loading { fraction: loaded }) => fraction = fraction.min(*loaded),
+            Some(Status::Ready) | None => {}
+        }
     }
+    let loading = models.iter().any(|model| matches!(model.status, Some(Status::Loading { .. })));
+    if loading { State::Loading(fraction) } else { State::Ok }
 }

@@ -1,6 +1,7 @@
 //! Expired sessions are removed with everything that hangs on them, here and in shared stores.
 
 use crate::imports::Services;
+use corral_inference::Owner;
 use std::{sync::Arc, time::Duration};
 
 /// An expired session is unknown at once; this is only about the space it takes.
@@ -25,10 +26,11 @@ pub(super) async fn expired(services: Arc<Services>) {
 
 /// Drops what is cached here for sessions that another host deleted or found expired.
 async fn forget(services: &Services) -> anyhow::Result<()> {
-    for id in services.engine.sessions().await {
+    for owner in services.models.resting().await {
+        let Owner::Session(id) = &owner else { continue };
         // Read without its time to live starting anew.
-        if services.sessions.record(&id).await?.is_none() {
-            services.engine.forget(&id).await;
+        if services.sessions.record(id).await?.is_none() {
+            services.models.forget(&owner).await;
         }
     }
     Ok(())
@@ -44,7 +46,7 @@ async fn sweep(services: &Services) -> anyhow::Result<usize> {
         }
         for id in &expired {
             services.vectors.delete_partition(id).await?;
-            services.engine.forget(id).await;
+            services.models.forget(&Owner::Session(id.clone())).await;
             services.sessions.purge(id).await?;
         }
         count += expired.len();

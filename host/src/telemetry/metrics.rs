@@ -6,7 +6,7 @@ use super::{
     calls::Calls,
     exchange::Summary,
     routes::Routes,
-    sampled::{Engine, Instances, Sessions},
+    sampled::{Instances, Models, Sessions},
 };
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -111,9 +111,12 @@ impl Metrics {
         &self.calls
     }
 
-    /// Also tells how busy the model is, asked at each scrape.
-    pub fn watch_engine(&self, load: impl Fn() -> corral_inference::Load + Send + Sync + 'static) {
-        self.corral(|corral| corral.register_collector(Box::new(Engine::new(load))));
+    /// Also tells how busy the models are, by their names, asked at each scrape.
+    pub fn watch_models(
+        &self,
+        loads: impl Fn() -> Vec<(String, corral_inference::Load)> + Send + Sync + 'static,
+    ) {
+        self.corral(|corral| corral.register_collector(Box::new(Models::new(loads))));
     }
 
     /// Also tells how many finished turns still wait for the session store, asked at each scrape.

@@ -1,4 +1,4 @@
-//! Metrics that are asked for at each scrape: how busy the model and the instances are, what waits to be stored.
+//! Metrics that are asked for at each scrape: how busy the models and the instances are, what waits to be stored.
 
 use corral_inference::Load;
 use prometheus_client::{
@@ -8,8 +8,8 @@ use prometheus_client::{
 };
 use std::fmt;
 
-/// How busy the model is.
-pub(super) struct Engine(Box<dyn Fn() -> Load + Send + Sync>);
+/// How busy the models are, by name.
+pub(super) struct Models(Box<dyn Fn() -> Vec<(String, Load)> + Send + Sync>);
 
 /// Finished turns that wait for the session store.
 pub(super) struct Sessions(Box<dyn Fn() -> usize + Send + Sync>);
@@ -17,9 +17,9 @@ pub(super) struct Sessions(Box<dyn Fn() -> usize + Send + Sync>);
 /// Instances in use, by application.
 pub(super) struct Instances(Box<dyn Fn() -> Vec<(String, u32)> + Send + Sync>);
 
-impl Engine {
-    pub(super) fn new(load: impl Fn() -> Load + Send + Sync + 'static) -> Self {
-        Self(Box::new(load))
+impl Models {
+    pub(super) fn new(loads: impl Fn() -> Vec<(String, Load)> + Send + Sync + 'static) -> Self {
+        Self(Box::new(loads))
     }
 }
 
@@ -35,27 +35,57 @@ impl Instances {
     }
 }
 
-impl Collector for Engine {
+/// A number of each model's.
+type Number = (&'static str, &'static str, fn(&Load) -> u64);
+
+const GAUGES: [Number; 7] = [
+    ("inference_queued", "Generations that wait for a slot", |load| load.queued.into()),
+    ("inference_running", "Generations under way", |load| load.running.into()),
+    ("inference_slots", "Generations that can run at once", |load| load.slots.into()),
+    ("inference_kv_tokens", "Tokens in the key-value cache", |load| load.kv_tokens.into()),
+    ("inference_kv_capacity_tokens", "Tokens that the key-value cache can hold", |load| {
+        load.kv_capacity.into()
+    }),
+    ("inference_cache_bytes", "States of conversations without a slot, in memory", |load| load.cache_bytes),
+    ("inference_spilled_bytes", "States of conversations without a slot, on the disk", |load| {
+        load.spilled_bytes
+    }),
+];
+
+const COUNTERS: [Number; 5] = [
+    ("inference_generated_tokens", "Tokens generated", |load| load.generated_tokens),
+    ("inference_prompt_tokens", "Tokens of prompts", |load| load.prompt_tokens),
+    ("inference_cached_tokens", "Tokens of prompts that came from the cache", |load| load.cached_tokens),
+    ("inference_guessed_tokens", "Tokens of answers that were guessed ahead", |load| load.guessed_tokens),
+    ("inference_guessed_right_tokens", "Guessed tokens that were right", |load| load.guessed_right_tokens),
+];
+
+impl Collector for Models {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let load = (self.0)();
-        for (name, help, value) in [
-            ("inference_queued", "Generations that wait for a slot", load.queued),
-            ("inference_running", "Generations under way", load.running),
-            ("inference_slots", "Generations that can run at once", load.slots),
-            ("inference_kv_tokens", "Tokens in the key-value cache", load.kv_tokens),
-            ("inference_kv_capacity_tokens", "Tokens that the key-value cache can hold", load.kv_capacity),
-        ] {
-            encode(&mut encoder, name, help, &ConstGauge::new(i64::from(value)))?;
+        let models = (self.0)();
+        for number in GAUGES {
+            let gauge = |value| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            by_model(&mut encoder, number, &models, gauge)?;
         }
-        for (name, help, value) in [
-            ("inference_generated_tokens", "Tokens generated", load.generated_tokens),
-            ("inference_prompt_tokens", "Tokens of prompts", load.prompt_tokens),
-            ("inference_cached_tokens", "Tokens of prompts that came from the cache", load.cached_tokens),
-        ] {
-            encode(&mut encoder, name, help, &ConstCounter::new(value))?;
+        for number in COUNTERS {
+            by_model(&mut encoder, number, &models, ConstCounter::new)?;
         }
         Ok(())
     }
+}
+
+fn by_model<M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, of): Number,
+    models: &[(String, Load)],
+    metric: impl Fn(u64) -> M,
+) -> fmt::Result {
+    let kind = metric(0).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (model, load) in models {
+        metric(of(load)).encode(family.encode_family(&[("model", model.as_str())])?)?;
+    }
+    Ok(())
 }
 
 impl Collector for Sessions {
@@ -78,9 +108,9 @@ impl Collector for Instances {
     }
 }
 
-impl fmt::Debug for Engine {
+impl fmt::Debug for Models {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Engine")
+        formatter.write_str("Models")
     }
 }
 

@@ -1,12 +1,8 @@
 //! A ChromaDB server.
 
-use crate::{installed, port, process::Process};
-use anyhow::{Result, ensure};
-use std::{fs, net::Ipv4Addr, path::Path, process::Command, time::Duration};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use crate::{http, installed, port, process::Process};
+use anyhow::Result;
+use std::{fs, path::Path, process::Command, time::Duration};
 
 /// Python imports a lot before the server starts.
 const START: Duration = Duration::from_secs(60);
@@ -80,16 +76,8 @@ impl Chroma {
             .args(["run", "--path", "data", "--host", "127.0.0.1", "--port", &port.to_string()])
             .env("ANONYMIZED_TELEMETRY", "False");
         self.process.spawn(&mut command)?;
-        self.process.ready(START, || async move { answers(port).await.is_ok() }).await
+        self.process
+            .ready(START, || async move { http::answers(port, "/api/v2/heartbeat").await.is_ok() })
+            .await
     }
-}
-
-async fn answers(port: u16) -> Result<()> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    let request = "GET /api/v2/heartbeat HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    ensure!(answer.starts_with(b"HTTP/1.1 200 "));
-    Ok(())
 }

@@ -1,22 +1,25 @@
 //! Real servers for tests, each on a loopback port of its own in a folder of its own, and a proxy that breaks
 //! connections.
 //!
-//! Not here: installing them (`make services`), and what is asked of them.
+//! Not here: installing them (`make services`; llama.cpp's server is for those who have it), and what is asked of them.
 
 mod chroma;
+mod http;
+mod llama;
 mod port;
 mod process;
 mod proxy;
 mod redis;
 
 pub use chroma::Chroma;
+pub use llama::LlamaServer;
 pub use proxy::{Fault, Proxy};
 pub use redis::Redis;
 
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
-/// The interpreter that has the packages `chromadb` and `redis`.
+/// The interpreter that has the packages `chromadb`, `openai` and `redis`.
 pub fn python() -> Result<PathBuf> {
     installed("python")
 }

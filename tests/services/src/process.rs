@@ -49,6 +49,11 @@ impl Process {
         &self.folder
     }
 
+    /// The number of the server's process, if it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
     /// Starts the server, in a process group of its own, in its folder.
     pub(crate) fn spawn(&mut self, command: &mut Command) -> Result<()> {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log())?;

@@ -1,7 +1,7 @@
 //! Servers start, die, come back with what they held, and leave nothing behind.
 
-use anyhow::Result;
-use corral_services::{Chroma, Redis, python};
+use anyhow::{Result, bail};
+use corral_services::{Chroma, LlamaServer, Redis, python};
 use std::{net::Ipv4Addr, path::Path, process::Command, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -114,5 +114,15 @@ async fn chroma_keeps_what_it_holds_through_a_kill() -> Result<()> {
     let (port, folder) = (chroma.port(), chroma.folder().to_owned());
     drop(chroma);
     assert!(!up(port).await && !Path::new(&folder).exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_llama_server_that_does_not_start_says_why() -> Result<()> {
+    let script = ["-c", "echo no such model; exit 1"].map(str::to_owned);
+    let Err(error) = LlamaServer::start(Path::new("/bin/sh"), &script).await else { bail!("it started") };
+    assert!(format!("{error:#}").contains("no such model"), "{error:#}");
+    let Err(error) = LlamaServer::start(Path::new("llama-server"), &[]).await else { bail!("it started") };
+    assert!(format!("{error:#}").contains("absolute path"), "{error:#}");
     Ok(())
 }

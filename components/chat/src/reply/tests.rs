@@ -1,7 +1,7 @@
 //! What a client sees of a turn, in which order, and what the host was asked.
 
 use super::*;
-use crate::bindings::corral::host::inference::{Finish, Overflow, Role};
+use crate::bindings::corral::host::inference::{Finish, Overflow, Owner, Role};
 use crate::bindings::exports::corral::chat::turns;
 use crate::fake::{Fake, done, hit, pair, turn, usage, words};
 use crate::turn::{TURNS_READ, begin};
@@ -65,7 +65,7 @@ fn sources_come_first_and_the_prompt_carries_them() {
     assert_eq!((source.id.as_str(), source.document.as_str(), source.score), ("crane#0", "crane", 0.75));
     let (messages, options) = &host.asked.borrow()[0];
     assert!(messages.last().unwrap().content.contains("> The crane is blue."));
-    assert_eq!((options.session.as_deref(), options.max_tokens), (Some("s"), Some(512)));
+    assert_eq!((&options.owner, options.max_tokens), (&Some(Owner::Session("s".into())), Some(512)));
     assert!(host.appended.borrow()[0].0.user == "Which colour does the crane have?");
 }
 
@@ -86,7 +86,7 @@ fn a_question_that_points_back_is_condensed_for_the_search_only() {
     let asked = host.asked.borrow();
     let condensing = &asked[0].1;
     assert_eq!((condensing.temperature, condensing.max_tokens), (Some(0.0), Some(64)));
-    assert_eq!(condensing.session, None);
+    assert_eq!(condensing.owner, None);
     assert!(asked[1].0.last().unwrap().content.ends_with("How old is it?"));
     assert_eq!(events[1..], [delta("Ten years."), end(true)]);
 }
@@ -185,6 +185,38 @@ fn an_unknown_session_is_not_found_before_anything_else() {
     let mut host = Fake::with(vec![]);
     host.session = None;
     assert_eq!(told(&Rc::new(host), turn("Far?")), Err(Error::SessionNotFound));
+}
+
+#[test]
+fn a_turn_that_names_a_model_is_answered_by_that_one_whatever_the_setting_says() {
+    let mut host = Fake::with(vec![]).says(&["Yes."]);
+    host.settings.insert("model", "another");
+    let host = Rc::new(host);
+    let mut asked = turn("Is Oslo far away?");
+    asked.options.model = Some("fake".into());
+    told(&host, asked).unwrap();
+    assert_eq!(*host.models.borrow(), vec![Some("fake".to_owned()); 3], "describe, generate, prepare");
+}
+
+#[test]
+fn a_model_that_is_not_there_is_the_clients_mistake_only_if_the_client_named_it() {
+    let mut named = turn("Far?");
+    named.options.model = Some("another".into());
+    assert_eq!(told(&Rc::new(Fake::with(vec![])), named), Err(Error::NoSuchModel));
+    let mut host = Fake::with(vec![]);
+    host.settings.insert("model", "another");
+    assert_eq!(told(&Rc::new(host), turn("Far?")), Err(Error::Unavailable));
+}
+
+#[test]
+fn a_model_that_cannot_chat_is_no_chat_model() {
+    for (name, error) in [(Some("fake"), Error::NoSuchModel), (None, Error::Unavailable)] {
+        let mut host = Fake::with(vec![]);
+        host.model.template = inference::Template::None;
+        let mut asked = turn("Far?");
+        asked.options.model = name.map(str::to_owned);
+        assert_eq!(told(&Rc::new(host), asked), Err(error));
+    }
 }
 
 #[test]

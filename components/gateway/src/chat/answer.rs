@@ -162,7 +162,8 @@ impl From<inference::Usage> for Usage {
     }
 }
 
-fn finish_reason(finish: inference::Finish) -> &'static str {
+/// The word that both dialects have for it.
+pub fn finish_reason(finish: inference::Finish) -> &'static str {
     match finish {
         inference::Finish::Stop => "stop",
         inference::Finish::Length => "length",

@@ -27,6 +27,7 @@ pub struct Include {
 }
 
 const KEY: Length = Length { least: 1, most: 128 };
+const MODEL: Length = Length { least: 1, most: 256 };
 const STOP: Length = Length { least: 1, most: 128 };
 const STOPS: Length = Length::up_to(8);
 const INCLUDES: Length = Length::up_to(8);
@@ -54,6 +55,7 @@ impl Request {
         let session = check.required(body, "session_id", |check, value| check.string(value, Length::ANY));
         let message = check.required(body, "message", |check, value| check.string(value, Length::from(1)));
         let include = check.optional(body, "include", Include::read);
+        let model = check.optional(body, "model", |check, value| check.string(value, MODEL));
         let max_tokens = check.optional(body, "max_tokens", |check, value| check.integer(value, 1));
         let temperature =
             check.optional(body, "temperature", |check, value| check.number(value, TEMPERATURE));
@@ -68,6 +70,7 @@ impl Request {
             message: message?,
             include: include?.unwrap_or_default(),
             options: Options {
+                model: model?,
                 max_tokens: max_tokens?,
                 temperature: temperature?,
                 top_p: top_p?,

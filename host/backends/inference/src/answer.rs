@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use llama_cpp_2::{token::LlamaToken, vocab::LlamaVocab};
 
-use crate::{Error, Event, Finish, Usage, queue::Job, stop::StopFilter, text::Utf8Stream};
+use crate::{
+    Error, Event, Finish, Scored, Usage, lookup::Confidence, odds::Odds, queue::Job, stop::StopFilter,
+    text::Utf8Stream,
+};
 
 /// A job that has a slot.
 pub(crate) struct Answer {
@@ -18,11 +21,24 @@ pub(crate) struct Answer {
     characters: Utf8Stream,
     stops: StopFilter,
     leading_space: bool,
+    /// Tokens whose text has not gone out yet.
+    scored: Vec<Scored>,
+    confidence: Confidence,
+    guesses: Guesses,
+}
+
+/// How guessing went.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Guesses {
+    /// Tokens guessed.
+    pub made: usize,
+    /// Those that were right.
+    pub right: usize,
 }
 
 impl Answer {
-    /// `cached` tokens of the prompt are in the slot already.
-    pub fn new(mut job: Job, cached: usize) -> Self {
+    /// `cached` tokens of the prompt are in the slot already; at most `guesses` tokens are guessed at a time.
+    pub fn new(mut job: Job, cached: usize, guesses: usize) -> Self {
         let stops = StopFilter::new(std::mem::take(&mut job.stop));
         let leading_space = job.leading_space;
         Self {
@@ -35,6 +51,9 @@ impl Answer {
             characters: Utf8Stream::default(),
             stops,
             leading_space,
+            scored: Vec::new(),
+            confidence: Confidence::new(guesses),
+            guesses: Guesses::default(),
         }
     }
 
@@ -43,20 +62,41 @@ impl Answer {
         self.job.events.is_closed() || self.job.deadline <= now
     }
 
-    /// Takes the token that was chosen, tells the caller what it means, and says whether the answer
-    /// ends with it.
-    pub fn take(&mut self, token: LlamaToken, vocab: &LlamaVocab<'_>) -> Option<Finish> {
+    /// Tokens to guess now: no more than the answer may still have after the next one.
+    pub fn guesses(&self) -> usize {
+        let left = self.job.limit.saturating_sub(self.generated + 1);
+        self.confidence.length().min(left as usize)
+    }
+
+    /// Learns that `right` of so many guesses were right.
+    pub fn learn(&mut self, guessed: usize, right: usize) {
+        self.confidence.learn(right);
+        self.guesses.made += guessed;
+        self.guesses.right += right;
+    }
+
+    /// How guessing went so far.
+    pub fn guessed(&self) -> Guesses {
+        self.guesses
+    }
+
+    /// Takes the token that was chosen, tells the caller what it means (and its odds if it asked for them), and says
+    /// whether the answer ends with it.
+    pub fn take(&mut self, token: LlamaToken, odds: Option<Odds>, vocab: &LlamaVocab<'_>) -> Option<Finish> {
         self.first_token.get_or_insert_with(Instant::now);
         if vocab.is_eog(token) {
             return Some(Finish::Stop);
         }
         self.generated += 1;
         self.next = Some(token);
+        self.scored.extend(odds.map(|odds| odds.score(token, vocab)));
         let text = self.characters.push(&vocab.token_to_piece(token, false, None));
         let text = self.without_leading_space(&text);
         let (text, stopped) = self.stops.push(text);
         self.say(text);
         if stopped {
+            // What is left is the stop string's.
+            self.scored.clear();
             return Some(Finish::Stop);
         }
         (self.generated >= self.job.limit).then_some(Finish::Length)
@@ -67,6 +107,7 @@ impl Answer {
         // Bytes of a character that never became whole are left out.
         let rest = self.stops.finish();
         self.say(rest);
+        self.tell_scores();
         let usage = self.usage();
         let _ = self.job.events.try_send(Ok(Event::Done { finish, usage }));
         usage
@@ -105,10 +146,18 @@ impl Answer {
         text.strip_prefix(' ').unwrap_or(text)
     }
 
-    /// Never waits: the channel holds an event for every token of the limit, and the last two.
-    fn say(&self, text: String) {
+    /// Never waits: the channel holds two events for every token of the limit, and the last ones.
+    fn say(&mut self, text: String) {
         if !text.is_empty() {
+            self.tell_scores();
             let _ = self.job.events.try_send(Ok(Event::Delta(text)));
+        }
+    }
+
+    fn tell_scores(&mut self) {
+        if !self.scored.is_empty() {
+            let scored = std::mem::take(&mut self.scored);
+            let _ = self.job.events.try_send(Ok(Event::Scored(scored)));
         }
     }
 }

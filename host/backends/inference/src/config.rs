@@ -2,11 +2,12 @@
 //!
 //! Not here: reading them from a file (the host's `config.rs` gathers all settings).
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::{Error, input::Settings};
+use crate::{Error, RemoteConfig, adapters::Adapter, devices::Split, input::Settings};
 
 /// What runs the model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -15,6 +16,8 @@ pub enum Backend {
     /// llama.cpp, in this process.
     #[default]
     LlamaCpp,
+    /// Servers that speak OpenAI's protocol, named under `[inference.remote]`.
+    Openai,
 }
 
 /// Whether attention runs as one fused kernel.
@@ -100,10 +103,18 @@ pub struct Config {
     pub backend: Backend,
     /// The GGUF file.
     pub model: PathBuf,
-    /// The model's name for callers; the file's name without its ending if none is given.
+    /// The model's name for callers; the file's name without its ending, or what servers call it, if none is given.
     pub name: Option<String>,
     /// Layers on the GPU: -1 is all of them if there is one, 0 is none.
     pub n_gpu_layers: i32,
+    /// The graphics processors to use, by name; empty is all of them.
+    pub devices: Vec<String>,
+    /// Of those, by its place from 0, the one that does what cannot be split.
+    pub main_gpu: u32,
+    /// How layers are spread over several graphics processors.
+    pub split: Split,
+    /// Whether to refuse to start without a graphics processor.
+    pub require_gpu: bool,
     /// Tokens that one step computes at most. One step is also how long a cancelled prompt can
     /// still hold the engine.
     pub n_batch: u32,
@@ -115,14 +126,33 @@ pub struct Config {
     pub parallel: u32,
     /// CPU threads; 0 is one per core.
     pub threads: u32,
+    /// Tokens of an answer that are guessed at a time from what its text repeats; 0 is none.
+    pub lookup: u32,
+    /// Bytes of the host's memory for the states of conversations that have no slot; 0 keeps none.
+    pub cache_bytes: ByteSize,
+    /// A folder for states that the memory has no room for; none drops them.
+    pub spill_folder: Option<PathBuf>,
+    /// Bytes that they may take there.
+    pub spill_bytes: ByteSize,
+    /// How long the state of a conversation that is no session is kept without use.
+    #[serde(with = "humantime_serde")]
+    pub cache_age: Duration,
     /// Jobs that may wait for a slot.
     pub queue: usize,
     /// Whether attention runs as one fused kernel.
     pub flash_attention: FlashAttention,
     /// How the KV cache is stored.
     pub kv_type: KvType,
+    /// Whether the model is loaded at the start; if not, it can be loaded later. The default model always is.
+    pub load: bool,
+    /// LoRA adapters by name.
+    pub adapters: BTreeMap<String, Adapter>,
     /// How tokens are chosen where a job does not say.
     pub defaults: Sampling,
+    /// Further models by name, each with settings of its own.
+    pub models: BTreeMap<String, Config>,
+    /// The servers of the back end `openai`.
+    pub remote: RemoteConfig,
 }
 
 impl Default for Config {
@@ -132,15 +162,28 @@ impl Default for Config {
             model: PathBuf::from(".corral/models/smollm2-135m-instruct-q4_1.gguf"),
             name: None,
             n_gpu_layers: -1,
+            devices: Vec::new(),
+            main_gpu: 0,
+            split: Split::Layer,
+            require_gpu: false,
             n_batch: 512,
             n_ubatch: 512,
             n_ctx: 2048,
             parallel: 4,
             threads: 0,
+            lookup: 0,
+            cache_bytes: ByteSize::gib(1),
+            spill_folder: None,
+            spill_bytes: ByteSize::gib(16),
+            cache_age: Duration::from_hours(1),
             queue: 64,
             flash_attention: FlashAttention::Auto,
             kv_type: KvType::F16,
+            load: true,
+            adapters: BTreeMap::new(),
             defaults: Sampling::default(),
+            models: BTreeMap::new(),
+            remote: RemoteConfig::default(),
         }
     }
 }
@@ -148,8 +191,11 @@ impl Default for Config {
 impl Config {
     /// The model's name for callers.
     pub(crate) fn model_name(&self) -> String {
-        let stem = || self.model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        self.name.clone().or_else(stem).unwrap_or_default()
+        let given = || match self.backend {
+            Backend::LlamaCpp => self.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
+            Backend::Openai => self.remote.model.clone(),
+        };
+        self.name.clone().or_else(given).unwrap_or_default()
     }
 
     /// CPU threads to use.
@@ -164,6 +210,9 @@ impl Config {
         let refuse = |message: String| Err(Error::InvalidArgument(format!("inference.{message}")));
         if self.n_gpu_layers < -1 {
             return refuse(format!("n_gpu_layers = {}: expected -1 or more", self.n_gpu_layers));
+        }
+        if self.require_gpu && self.n_gpu_layers == 0 {
+            return refuse("require_gpu: n_gpu_layers = 0 uses none".into());
         }
         if self.n_ctx < 16 {
             return refuse(format!("n_ctx = {}: expected at least 16", self.n_ctx));
@@ -186,12 +235,37 @@ impl Config {
         if u64::from(self.n_ctx) * u64::from(self.parallel) > 1 << 30 {
             return refuse(format!("n_ctx = {}: n_ctx × parallel is too large", self.n_ctx));
         }
+        for (name, model) in &self.models {
+            if *name == self.model_name() {
+                return refuse(format!("models.{name}: the default model has this name"));
+            }
+            if !model.models.is_empty() {
+                return refuse(format!("models.{name}.models: a further model has no models of its own"));
+            }
+            model.check().map_err(|error| match error {
+                Error::InvalidArgument(what) => {
+                    let what = what.strip_prefix("inference.").unwrap_or(&what);
+                    Error::InvalidArgument(format!("inference.models.{name}.{what}"))
+                }
+                other => other,
+            })?;
+        }
         self.check_defaults()
     }
 
     fn check_defaults(&self) -> Result<(), Error> {
         let Sampling { max_tokens, temperature, top_k, top_p, min_p, repeat_penalty } = self.defaults;
-        let settings = Settings { max_tokens, temperature, top_k, top_p, min_p, repeat_penalty, seed: None };
+        let settings = Settings {
+            max_tokens,
+            temperature,
+            top_k,
+            top_p,
+            min_p,
+            repeat_penalty,
+            frequency_penalty: 0.0,
+            presence_penalty: 0.0,
+            seed: None,
+        };
         settings.check().map_err(|error| Error::InvalidArgument(format!("inference.defaults: {error}")))
     }
 }

@@ -12,16 +12,24 @@ use llama_cpp_2::token::LlamaToken;
 use tokio::sync::mpsc;
 
 use crate::{
-    Config, Error, Generation, Input, Load, Model, Options, Status, Template,
+    Config, Error, Generation, Input, Load, Model, Options, Owner, Status, Template,
     input::Settings,
     loading::Loaded,
     queue::{Job, Preparation},
     sampling::Sampler,
     shared::{Shared, live},
+    tokens::Ending,
 };
 
 /// Text up to this length is tokenised at once; longer text on a thread that may block.
 const SHORT: usize = 2 << 10;
+
+/// An input as the model reads it.
+struct Prompt {
+    tokens: Vec<LlamaToken>,
+    /// Those at the beginning that are the system prompt's.
+    shared: usize,
+}
 
 /// A model on its own thread. Clones share it; the last one to go ends the thread.
 #[derive(Clone)]
@@ -87,13 +95,13 @@ impl Engine {
         shared.gauges.read(shared.queue.len(), shared.config.parallel)
     }
 
-    /// What is known of a model; `None` is the only one.
+    /// What is known of the model.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchModel`], and [`Error::Unavailable`] while it loads or when it failed.
-    pub fn describe(&self, model: Option<&str>) -> Result<Model, Error> {
-        self.shared().loaded(model).map(|loaded| loaded.description.clone())
+    /// [`Error::Unavailable`] while it loads or when it failed.
+    pub fn describe(&self) -> Result<Model, Error> {
+        self.shared().loaded().map(|loaded| loaded.description.clone())
     }
 
     /// The tokens of an input as the model would read it, with the opening of the assistant's
@@ -102,11 +110,12 @@ impl Engine {
     /// # Errors
     ///
     /// As [`Self::describe`], and [`Error::InvalidArgument`] for a chat that is out of order.
-    pub async fn count_tokens(&self, model: Option<&str>, input: Input) -> Result<u32, Error> {
-        self.shared().loaded(model)?;
+    pub async fn count_tokens(&self, input: Input) -> Result<u32, Error> {
+        self.shared().loaded()?;
         input.check()?;
-        let tokens = self.tokenise(input).await?;
-        Ok(u32::try_from(tokens.len()).unwrap_or(u32::MAX))
+        let ending = Ending::of(&input);
+        let prompt = self.read(input, ending).await?;
+        Ok(u32::try_from(prompt.tokens.len()).unwrap_or(u32::MAX))
     }
 
     /// Queues an answer.
@@ -117,32 +126,36 @@ impl Engine {
     /// [`Error::InvalidArgument`], [`Error::Deadline`] and those of [`Self::describe`].
     pub async fn generate(
         &self,
-        model: Option<&str>,
         input: Input,
         options: Options,
         deadline: Instant,
     ) -> Result<Generation, Error> {
         let submitted = Instant::now();
-        let loaded = self.shared().loaded(model)?;
-        input.check_question()?;
+        let loaded = self.shared().loaded()?;
+        input.check()?;
         let settings = options.settle(&self.shared().config)?;
+        let adapter = adapter(&loaded.description, options.adapter.as_deref())?;
         if deadline <= submitted {
             return Err(Error::Deadline);
         }
         let is_chat = matches!(input, Input::Chat(_));
         let leading_space = is_chat && loaded.description.template == Template::Llama2;
-        let prompt = self.tokenise(input).await?;
-        let limit = room(&prompt, &settings, loaded.description.context_length)?;
+        let prompt = self.read(input, Ending::Open).await?;
+        let limit = room(&prompt.tokens, &settings, loaded.description.context_length)?;
         let (sampler, prompt) = self.sampler(settings, &options, prompt).await?;
-        // An event for every token, what was held back, and the end: sending never waits.
-        let (sender, receiver) = mpsc::channel(limit as usize + 2);
+        // Two events for every token, what was held back, and the end: sending never waits.
+        let (sender, receiver) = mpsc::channel(2 * (limit as usize + 1) + 1);
         let job = Job {
-            prompt,
+            prompt: prompt.tokens,
             limit,
             sampler,
             stop: options.stop,
             leading_space,
-            session: options.session,
+            shared: prompt.shared,
+            scores: options.log_probabilities.map(|most| most as usize),
+            adapter,
+            owner: options.owner,
+            principal: options.principal,
             submitted,
             deadline,
             events: sender,
@@ -151,33 +164,34 @@ impl Engine {
         Ok(Generation::new(receiver, deadline))
     }
 
-    /// Asks to read `input` into the session's cache when there is nothing else to do. A hint:
+    /// Asks to read `input` into the owner's cache when there is nothing else to do. A hint:
     /// returns at once, and what does not fit is left alone.
     ///
     /// # Errors
     ///
     /// As [`Self::count_tokens`].
-    pub async fn prepare(&self, model: Option<&str>, input: Input, session: &str) -> Result<(), Error> {
-        let context_length = self.shared().loaded(model)?.description.context_length;
+    pub async fn prepare(&self, input: Input, owner: Owner) -> Result<(), Error> {
+        let context_length = self.shared().loaded()?.description.context_length;
         input.check()?;
-        let prompt = self.tokenise(input).await?;
+        let ending = Ending::of(&input);
+        let prompt = self.read(input, ending).await?.tokens;
         if prompt.len() >= context_length as usize {
             return Ok(());
         }
-        let preparation = Preparation { prompt, session: session.into() };
+        let preparation = Preparation { prompt, owner };
         self.shared().queue.prepare(preparation).map_err(Error::Unavailable)
     }
 
-    /// Forgets what is cached for the session, and cancels what waits or runs for it. Returns when
+    /// Forgets what is cached for the owner, and cancels what waits or runs for it. Returns when
     /// that has happened.
-    pub async fn forget(&self, session: &str) {
+    pub async fn forget(&self, owner: &Owner) {
         // An error means that the engine is gone, and the cache with it.
-        let _ = self.shared().queue.forget(session).await;
+        let _ = self.shared().queue.forget(owner).await;
     }
 
-    /// The sessions for which something is cached while nothing is generated for them. Waits until the
-    /// model is loaded; none if the engine is gone.
-    pub async fn sessions(&self) -> Vec<String> {
+    /// Those for whom something is kept while nothing is generated for them. What clients left alone for too long is
+    /// gone then.
+    pub async fn resting(&self) -> Vec<Owner> {
         self.shared().queue.inquire().await.unwrap_or_default()
     }
 
@@ -197,20 +211,28 @@ impl Engine {
         &self.handle.shared
     }
 
-    async fn tokenise(&self, input: Input) -> Result<Vec<LlamaToken>, Error> {
+    async fn read(&self, input: Input, ending: Ending) -> Result<Prompt, Error> {
         let quick = input.bytes() <= SHORT;
-        self.with_model(quick, move |loaded| loaded.vocabulary.encode(&loaded.format, &input)).await
+        let shares = self.shared().config.cache_bytes.as_u64() > 0;
+        self.with_model(quick, move |loaded| {
+            let tokens = loaded.vocabulary.encode(&loaded.format, &input, ending)?;
+            let prefixes = || loaded.prefixes.shared(&loaded.vocabulary, &loaded.format, &input, &tokens);
+            let shared = if shares { prefixes() } else { 0 };
+            Ok(Prompt { tokens, shared })
+        })
+        .await
     }
 
     async fn sampler(
         &self,
         settings: Settings,
         options: &Options,
-        prompt: Vec<LlamaToken>,
-    ) -> Result<(Sampler, Vec<LlamaToken>), Error> {
-        let constraint = options.constraint.clone();
+        prompt: Prompt,
+    ) -> Result<(Sampler, Prompt), Error> {
+        let (constraint, biases) = (options.constraint.clone(), options.biases.clone());
         self.with_model(constraint.is_none(), move |loaded| {
-            let sampler = Sampler::new(&loaded.model, &settings, constraint.as_ref(), &prompt)?;
+            let (model, tokens) = (&loaded.model, &prompt.tokens);
+            let sampler = Sampler::new(model, &settings, &biases, constraint.as_ref(), tokens)?;
             Ok((sampler, prompt))
         })
         .await
@@ -223,10 +245,10 @@ impl Engine {
         call: impl FnOnce(&Loaded) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         if quick {
-            return call(self.shared().loaded(None)?);
+            return call(self.shared().loaded()?);
         }
         let shared = Arc::clone(&self.handle.shared);
-        tokio::task::spawn_blocking(move || call(shared.loaded(None)?))
+        tokio::task::spawn_blocking(move || call(shared.loaded()?))
             .await
             .map_err(|error| Error::Unavailable(format!("calling the tokeniser: {error}")))?
     }
@@ -237,6 +259,13 @@ impl std::fmt::Debug for Engine {
         let status = self.status();
         formatter.debug_struct("Engine").field("status", &status).finish_non_exhaustive()
     }
+}
+
+/// The place of an adapter among the model's.
+fn adapter(model: &Model, name: Option<&str>) -> Result<Option<usize>, Error> {
+    let Some(name) = name else { return Ok(None) };
+    let place = model.adapters.iter().position(|adapter| adapter == name);
+    place.map(Some).ok_or_else(|| Error::InvalidArgument(format!("the model has no adapter {name:?}")))
 }
 
 /// Tokens that the answer may have, by the options and by the room that the prompt leaves.

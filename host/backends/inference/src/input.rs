@@ -6,8 +6,11 @@ use crate::{Config, Error};
 
 /// Bytes of text that one call may carry. Far more than fits any context; it bounds the tokeniser.
 const MAX_TEXT: usize = 8 << 20;
+const MAX_MESSAGES: usize = 10_000;
 const MAX_STOPS: usize = 8;
 const MAX_STOP_BYTES: usize = 128;
+const MAX_BIASES: usize = 300;
+const MAX_SCORES: u32 = 20;
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +48,8 @@ pub struct Message {
 pub enum Input {
     /// Text to continue, as it is. Control tokens written in it are plain text.
     Prompt(String),
-    /// A conversation: `system` at most once and first, then `user` and `assistant` in turn.
+    /// A conversation. `system` at most once and first, then `user` and `assistant` in turn, is what every model
+    /// takes.
     Chat(Vec<Message>),
 }
 
@@ -63,24 +67,21 @@ impl Input {
         matches!(self, Self::Chat(messages) if messages.last().is_some_and(|m| m.role == Role::Assistant))
     }
 
-    /// Checks size and the order of roles.
+    /// Checks the size. Which order of roles is good, the model's format says.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.bytes() > MAX_TEXT {
             return Err(invalid(format!("the input is longer than {MAX_TEXT} bytes")));
         }
         match self {
             Self::Prompt(_) => Ok(()),
-            Self::Chat(messages) => check_order(messages),
+            Self::Chat(messages) if messages.len() > MAX_MESSAGES => {
+                Err(invalid(format!("a chat has at most {MAX_MESSAGES} messages")))
+            }
+            Self::Chat(messages) if messages.iter().all(|message| message.role == Role::System) => {
+                Err(invalid("a chat needs at least one message of the user"))
+            }
+            Self::Chat(_) => Ok(()),
         }
-    }
-
-    /// As `check`, for an answer: the last message has to be the user's.
-    pub(crate) fn check_question(&self) -> Result<(), Error> {
-        self.check()?;
-        if self.is_transcript() {
-            return Err(invalid("the last message of a chat has to be the user's"));
-        }
-        Ok(())
     }
 }
 
@@ -91,6 +92,24 @@ pub enum Constraint {
     Grammar(String),
     /// A JSON schema.
     JsonSchema(String),
+}
+
+/// Makes a token likelier or less likely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bias {
+    /// The token's id in the model's vocabulary.
+    pub token: u32,
+    /// Added to its logit, from -100 to 100.
+    pub amount: f32,
+}
+
+/// Who may use again what a job leaves in the cache, and nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Owner {
+    /// A session, by its id.
+    Session(String),
+    /// A client, by whatever tells it from others.
+    Client(String),
 }
 
 /// How to answer. What is left out takes the default from the settings.
@@ -108,14 +127,26 @@ pub struct Options {
     pub min_p: Option<f32>,
     /// 1 means no penalty.
     pub repeat_penalty: Option<f32>,
+    /// From -2 to 2: lowers a token's logit for each time that the answer has it.
+    pub frequency_penalty: Option<f32>,
+    /// From -2 to 2: lowers a token's logit if the answer has it.
+    pub presence_penalty: Option<f32>,
+    /// At most 300.
+    pub biases: Vec<Bias>,
     /// The same seed, prompt and settings give the same answer; none is random.
     pub seed: Option<u32>,
     /// At most 8 texts of 1 to 128 bytes; the one that ended the answer is not part of it.
     pub stop: Vec<String>,
     /// What the answer has to look like.
     pub constraint: Option<Constraint>,
-    /// Who owns what this job leaves in the KV cache; none leaves nothing.
-    pub session: Option<String>,
+    /// Tell each token's log-probability, and so many of the likeliest ones in its place, at most 20.
+    pub log_probabilities: Option<u32>,
+    /// The LoRA adapter to answer with, by its name in the settings.
+    pub adapter: Option<String>,
+    /// Who owns what this job leaves in the cache; none leaves nothing.
+    pub owner: Option<Owner>,
+    /// Who asks, for a fair share of the engine; nobody in particular if none.
+    pub principal: Option<String>,
 }
 
 /// `Options` with every default filled in, and checked.
@@ -127,6 +158,8 @@ pub(crate) struct Settings {
     pub top_p: f32,
     pub min_p: f32,
     pub repeat_penalty: f32,
+    pub frequency_penalty: f32,
+    pub presence_penalty: f32,
     pub seed: Option<u32>,
 }
 
@@ -141,10 +174,18 @@ impl Options {
             top_p: self.top_p.unwrap_or(defaults.top_p),
             min_p: self.min_p.unwrap_or(defaults.min_p),
             repeat_penalty: self.repeat_penalty.unwrap_or(defaults.repeat_penalty),
+            frequency_penalty: self.frequency_penalty.unwrap_or(0.0),
+            presence_penalty: self.presence_penalty.unwrap_or(0.0),
             seed: self.seed,
         };
         settings.check()?;
         check_stops(&self.stop)?;
+        check_biases(&self.biases)?;
+        if self.log_probabilities.is_some_and(|most| most > MAX_SCORES) {
+            return Err(invalid(format!(
+                "log_probabilities can be told of at most {MAX_SCORES} tokens in a place"
+            )));
+        }
         Ok(settings)
     }
 }
@@ -166,8 +207,25 @@ impl Settings {
         if !(self.repeat_penalty > 0.0 && self.repeat_penalty <= 10.0) {
             return Err(invalid("repeat_penalty has to be above 0 and at most 10"));
         }
+        for (name, value) in
+            [("frequency_penalty", self.frequency_penalty), ("presence_penalty", self.presence_penalty)]
+        {
+            if !(-2.0..=2.0).contains(&value) {
+                return Err(invalid(format!("{name} has to be from -2 to 2")));
+            }
+        }
         Ok(())
     }
+}
+
+fn check_biases(biases: &[Bias]) -> Result<(), Error> {
+    if biases.len() > MAX_BIASES {
+        return Err(invalid(format!("at most {MAX_BIASES} biases")));
+    }
+    if biases.iter().any(|bias| !(-100.0..=100.0).contains(&bias.amount)) {
+        return Err(invalid("a bias has to be from -100 to 100"));
+    }
+    Ok(())
 }
 
 fn check_stops(stops: &[String]) -> Result<(), Error> {
@@ -176,27 +234,6 @@ fn check_stops(stops: &[String]) -> Result<(), Error> {
     }
     if stops.iter().any(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES) {
         return Err(invalid(format!("a stop string has 1 to {MAX_STOP_BYTES} bytes")));
-    }
-    Ok(())
-}
-
-fn check_order(messages: &[Message]) -> Result<(), Error> {
-    let turns = match messages {
-        [Message { role: Role::System, .. }, turns @ ..] => turns,
-        turns => turns,
-    };
-    if turns.is_empty() {
-        return Err(invalid("a chat needs at least one message of the user"));
-    }
-    for (index, message) in turns.iter().enumerate() {
-        let expected = if index % 2 == 0 { Role::User } else { Role::Assistant };
-        if message.role != expected {
-            return Err(invalid(format!(
-                "message {index} after the system message has to be the {}'s, not the {}'s",
-                expected.name(),
-                message.role.name()
-            )));
-        }
     }
     Ok(())
 }
@@ -214,17 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn roles_take_turns_after_one_system_message() {
+    fn a_chat_is_more_than_a_system_prompt_and_not_endless() {
         use Role::{Assistant, System, User};
-        for good in [&[User][..], &[System, User], &[System, User, Assistant, User]] {
-            assert_eq!(chat(good).check_question(), Ok(()));
+        for good in [&[User][..], &[System, User, User], &[Assistant, User], &[User, Assistant]] {
+            assert_eq!(chat(good).check(), Ok(()));
         }
-        for bad in [&[][..], &[System], &[Assistant], &[User, User], &[User, System], &[System, System, User]]
-        {
-            assert!(matches!(chat(bad).check(), Err(Error::InvalidArgument(_))), "{bad:?}");
+        for bad in [&[][..], &[System], &[User; MAX_MESSAGES + 1]] {
+            assert!(matches!(chat(bad).check(), Err(Error::InvalidArgument(_))), "{}", bad.len());
         }
-        assert_eq!(chat(&[User, Assistant]).check(), Ok(()));
-        assert!(chat(&[User, Assistant]).check_question().is_err());
     }
 
     #[test]
@@ -243,6 +277,11 @@ mod tests {
         assert!(
             refused(Options { repeat_penalty: Some(0.0), ..Options::default() }).contains("repeat_penalty")
         );
+        let penalty = Options { frequency_penalty: Some(2.5), ..Options::default() };
+        assert!(refused(penalty).contains("frequency_penalty"));
+        let biases = vec![Bias { token: 1, amount: 101.0 }];
+        assert!(refused(Options { biases, ..Options::default() }).contains("bias"));
+        assert!(refused(Options { log_probabilities: Some(21), ..Options::default() }).contains("20"));
         assert!(refused(Options { stop: vec![String::new()], ..Options::default() }).contains("stop"));
         assert!(refused(Options { stop: vec!["x".into(); 9], ..Options::default() }).contains("stop"));
         assert!(Options::default().settle(&config).is_ok());

@@ -1,34 +1,51 @@
-//! Text generation on llama.cpp: one model, one thread that owns its context, many conversations.
+//! Text generation on llama.cpp: for each model one thread that owns its context, and many conversations.
 //!
-//! An [`Engine`] loads a GGUF model on its own thread and answers several jobs at once by
-//! continuous batching. What a conversation left in the KV cache serves that conversation alone.
+//! [`Models`] are a host's, by name. An [`Engine`] loads a GGUF model on its own thread and answers several jobs at once by
+//! continuous batching. What a conversation left in the cache serves that conversation alone; system
+//! prompts are everyone's.
 //!
 //! Not here: what a prompt says (the components decide), WIT types and HTTP.
 
+mod adapters;
 mod answer;
+mod cache;
 mod config;
+mod devices;
 mod engine;
 mod error;
+mod ffi;
 mod gauges;
 mod generation;
 mod input;
 mod loading;
+mod lookup;
 mod memory;
+mod models;
+mod odds;
 mod output;
 mod plan;
+mod prefixes;
 mod queue;
+mod remote;
 mod sampling;
+mod served;
 mod shared;
 mod slots;
+mod spill;
 mod stop;
 mod template;
 mod text;
 mod tokens;
+mod turns;
 mod worker;
 
+pub use adapters::Adapter;
 pub use config::{Backend, Config, FlashAttention, KvType, Sampling};
+pub use devices::{Device, Kind, Split, check_devices, devices};
 pub use engine::Engine;
 pub use error::Error;
 pub use generation::Generation;
-pub use input::{Constraint, Input, Message, Options, Role};
-pub use output::{Event, Finish, Load, Model, Status, Template, Usage};
+pub use input::{Bias, Constraint, Input, Message, Options, Owner, Role};
+pub use models::{Listed, Models};
+pub use output::{Candidate, Event, Finish, Load, Model, Scored, Status, Template, Usage};
+pub use remote::{Remote, RemoteConfig};

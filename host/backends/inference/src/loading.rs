@@ -3,6 +3,7 @@
 use std::{
     num::NonZeroU32,
     sync::{Arc, LazyLock},
+    time::{Duration, Instant},
 };
 
 use llama_cpp_2::{
@@ -11,7 +12,6 @@ use llama_cpp_2::{
         LlamaContext,
         params::{KvCacheType, LlamaContextParams},
     },
-    list_llama_ggml_backend_devices,
     llama_backend::LlamaBackend,
     model::{LlamaModel, params::LlamaModelParams},
     send_logs_to_tracing,
@@ -19,10 +19,16 @@ use llama_cpp_2::{
 
 use crate::{
     Config, FlashAttention, KvType, Model,
+    adapters::Adapters,
+    devices::{self, devices as all_devices},
     memory::{self, mebibytes},
+    prefixes::Prefixes,
     template::{Facts, Format, jinja::ChatTemplate},
     tokens::Vocabulary,
 };
+
+/// Time between two lines of the log about a model that loads.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
 
 /// A loaded model and what is known of it.
 #[derive(Debug)]
@@ -31,6 +37,7 @@ pub(crate) struct Loaded {
     pub vocabulary: Vocabulary,
     pub format: Format,
     pub description: Model,
+    pub prefixes: Prefixes,
 }
 
 /// llama.cpp, initialised once for the process and never freed: engines come and go.
@@ -42,29 +49,25 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend, String> {
     BACKEND.as_ref().map_err(|error| format!("initialising llama.cpp: {error}"))
 }
 
-/// Reads the model file; `progress` gets the fraction and says whether to go on.
-pub(crate) fn load(config: &Config, progress: impl FnMut(f32) -> bool + 'static) -> Result<Loaded, String> {
+/// Reads the model's files; `progress` gets the fraction and says whether to go on.
+pub(crate) fn load(
+    config: &Config,
+    progress: impl FnMut(f32) -> bool + 'static,
+) -> Result<(Loaded, Adapters), String> {
     let backend = backend()?;
+    let progress = tell_progress(config.model_name(), progress);
     let need =
         memory::Need::of(config).map_err(|error| format!("reading {}: {error}", config.model.display()))?;
-    let devices = list_llama_ggml_backend_devices();
-    need.check(memory::available(&devices, config.n_gpu_layers))?;
-    for device in &devices {
-        tracing::info!(
-            device = device.name,
-            description = device.description,
-            backend = device.backend,
-            "inference device"
-        );
-    }
-    let mut params = LlamaModelParams::default().with_progress_callback(progress);
-    // -1 is llama.cpp's default for all layers, and the setter could only make it "none" or a number.
-    if let Ok(layers) = u32::try_from(config.n_gpu_layers) {
-        params = params.with_n_gpu_layers(layers);
-    }
-    let model = LlamaModel::load_from_file(backend, &config.model, &params).map_err(|error| {
+    let devices = all_devices()?;
+    let gpus = devices::chosen(config, &devices)?;
+    devices::tell(config, &devices, &gpus);
+    need.check(memory::available(&gpus))?;
+    let params = LlamaModelParams::default().with_progress_callback(progress);
+    let params = devices::apply(params, config, &gpus)?;
+    let mut model = LlamaModel::load_from_file(backend, &config.model, &params).map_err(|error| {
         format!("loading {}: {error}; the log of llama.cpp says more", config.model.display())
     })?;
+    let adapters = Adapters::load(config, &mut model)?;
     let loaded = describe(config, Arc::new(model));
     tracing::info!(
         model = loaded.description.name,
@@ -78,7 +81,22 @@ pub(crate) fn load(config: &Config, progress: impl FnMut(f32) -> bool + 'static)
         template = ?loaded.description.template,
         "model loaded"
     );
-    Ok(loaded)
+    Ok((loaded, adapters))
+}
+
+/// Also tells in the log how far it is, now and then.
+fn tell_progress(
+    model: String,
+    mut progress: impl FnMut(f32) -> bool + 'static,
+) -> impl FnMut(f32) -> bool + 'static {
+    let mut told = Instant::now();
+    move |fraction| {
+        if told.elapsed() >= BETWEEN_LINES {
+            told = Instant::now();
+            tracing::info!(model, percent = (fraction * 100.0).round(), "loading");
+        }
+        progress(fraction)
+    }
 }
 
 /// A context with a whole conversation's room for each sequence.
@@ -123,8 +141,13 @@ fn describe(config: &Config, model: Arc<LlamaModel>) -> Loaded {
     if context_length < config.n_ctx {
         tracing::warn!(n_ctx = config.n_ctx, trained, "n_ctx is cut to what the model was trained for");
     }
-    let description = Model { name: config.model_name(), context_length, template: format.kind() };
-    Loaded { model, vocabulary, format, description }
+    let description = Model {
+        name: config.model_name(),
+        context_length,
+        template: format.kind(),
+        adapters: config.adapters.keys().cloned().collect(),
+    };
+    Loaded { model, vocabulary, format, description, prefixes: Prefixes::default() }
 }
 
 fn jinja(source: Option<String>, vocabulary: &Vocabulary) -> Format {

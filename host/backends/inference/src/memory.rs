@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use llama_cpp_2::{LlamaBackendDevice, LlamaBackendDeviceType, gguf::GgufContext};
+use llama_cpp_2::gguf::GgufContext;
 
-use crate::Config;
+use crate::{Config, Device};
 
 /// GGUF's number for its type `uint32`.
 const GGUF_UINT32: u32 = 4;
@@ -46,14 +46,13 @@ impl Need {
     }
 }
 
-/// Bytes that are free for a model: the machine's, within its control group, and the GPUs'.
-pub(crate) fn available(devices: &[LlamaBackendDevice], n_gpu_layers: i32) -> Option<u64> {
+/// Bytes that are free for a model: the machine's, within its control group, and the graphics processors'.
+pub(crate) fn available(gpus: &[&Device]) -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
     let machine = meminfo_available(&meminfo)?;
     let host = control_group().map_or(machine, |group| group.min(machine));
-    let is_gpu = |device: &&LlamaBackendDevice| device.device_type == LlamaBackendDeviceType::Gpu;
-    let gpus: u64 = devices.iter().filter(is_gpu).map(|device| device.memory_free as u64).sum();
-    Some(if n_gpu_layers == 0 { host } else { host.saturating_add(gpus) })
+    let gpus: u64 = gpus.iter().map(|device| device.free).sum();
+    Some(host.saturating_add(gpus))
 }
 
 /// For people.

@@ -20,6 +20,8 @@ pub struct Model {
     pub context_length: u32,
     /// How a chat becomes a prompt.
     pub template: Template,
+    /// The names of its LoRA adapters.
+    pub adapters: Vec<String>,
 }
 
 /// Why an answer ended.
@@ -48,11 +50,33 @@ pub struct Usage {
     pub total_ms: u32,
 }
 
+/// A token, and how likely the model found it before temperature and bounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Its id in the model's vocabulary.
+    pub id: u32,
+    /// What it stands for; it may be part of a character only.
+    pub bytes: Vec<u8>,
+    /// The natural logarithm of its probability.
+    pub log_probability: f32,
+}
+
+/// A token of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// The one that was chosen.
+    pub chosen: Candidate,
+    /// The likeliest ones in its place, as many as were asked for.
+    pub likeliest: Vec<Candidate>,
+}
+
 /// What happens in an answer: any number of deltas, then `Done` once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The next piece: whole characters, never part of a stop string.
     Delta(String),
+    /// Tokens whose text comes in the next delta, if log-probabilities were asked for.
+    Scored(Vec<Scored>),
     /// The answer is complete.
     Done {
         /// Why it ended.
@@ -72,6 +96,8 @@ pub enum Status {
     },
     /// It answers.
     Ready,
+    /// It does not answer now, and may again; and why.
+    Down(String),
     /// It will not answer any more, and why.
     Failed(String),
 }
@@ -89,10 +115,18 @@ pub struct Load {
     pub kv_tokens: u32,
     /// Tokens that it can hold.
     pub kv_capacity: u32,
+    /// Bytes of the host's memory with states of conversations that have no slot.
+    pub cache_bytes: u64,
+    /// Bytes of such states on the disk.
+    pub spilled_bytes: u64,
     /// Tokens generated since the start.
     pub generated_tokens: u64,
     /// Prompt tokens of all jobs since the start.
     pub prompt_tokens: u64,
     /// Those of them that came from the cache.
     pub cached_tokens: u64,
+    /// Tokens that were guessed ahead.
+    pub guessed_tokens: u64,
+    /// Those of them that were right.
+    pub guessed_right_tokens: u64,
 }

@@ -1,6 +1,6 @@
-//! What waits for the engine thread: jobs up to a bound, preparations, sessions to forget, questions.
+//! What waits for the engine thread: jobs up to a bound, preparations, owners to forget, questions.
 //!
-//! A job whose caller left, or whose deadline passed, gives its place free.
+//! A job whose caller left, or whose deadline passed, gives its place free. Not here: who is next (`turns`).
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,12 @@ use std::{
 use llama_cpp_2::token::LlamaToken;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Error, generation::Message, sampling::Sampler};
+use crate::{
+    Error, Owner,
+    generation::Message,
+    sampling::Sampler,
+    turns::{Claim, Turns},
+};
 
 /// One answer to generate.
 pub(crate) struct Job {
@@ -22,23 +27,37 @@ pub(crate) struct Job {
     pub stop: Vec<String>,
     /// The format puts a space in front of every answer, which is not part of it.
     pub leading_space: bool,
-    pub session: Option<String>,
+    /// Tokens at the prompt's beginning that are the system prompt's, which everyone may share.
+    pub shared: usize,
+    /// Alternatives to tell with each token; none tells nothing.
+    pub scores: Option<usize>,
+    /// The place of its LoRA adapter among the model's.
+    pub adapter: Option<usize>,
+    pub owner: Option<Owner>,
+    pub principal: Option<String>,
     pub submitted: Instant,
     pub deadline: Instant,
     pub events: mpsc::Sender<Message>,
 }
 
-/// A transcript to read into a session's cache when there is nothing else to do.
+impl Job {
+    /// On whose account it runs.
+    pub fn claim(&self) -> Claim<'_> {
+        Claim { principal: self.principal.as_deref(), owner: self.owner.as_ref() }
+    }
+}
+
+/// A transcript to read into an owner's cache when there is nothing else to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Preparation {
     pub prompt: Vec<LlamaToken>,
-    pub session: String,
+    pub owner: Owner,
 }
 
-/// A session to forget, and whom to tell.
+/// An owner to forget, and whom to tell.
 #[derive(Debug)]
 pub(crate) struct Forgetting {
-    pub session: String,
+    pub owner: Owner,
     pub done: oneshot::Sender<()>,
 }
 
@@ -58,11 +77,13 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Job>,
+    /// In the order of their arrival.
+    jobs: Vec<Job>,
+    turns: Turns,
     preparations: VecDeque<Preparation>,
     forgettings: Vec<Forgetting>,
-    /// Who wants to know the sessions that something is kept for.
-    inquiries: Vec<oneshot::Sender<Vec<String>>>,
+    /// Who wants to know the owners that something is kept for.
+    inquiries: Vec<oneshot::Sender<Vec<Owner>>>,
     stopping: bool,
     closed: Option<String>,
 }
@@ -73,33 +94,39 @@ impl Queue {
         Self { capacity, waiting: Mutex::default(), arrival: Condvar::new() }
     }
 
-    /// Takes a job in, unless the queue is full or closed.
-    pub fn push(&self, job: Job) -> Result<(), Refusal> {
+    /// Takes a job in, unless the queue is closed, or full and nobody has more than a fair share of it. A job
+    /// that has to make room for it ends with `overloaded`.
+    pub fn push(&self, job: Job, overloaded: impl FnOnce(usize) -> Error) -> Result<(), Refusal> {
         let mut waiting = self.lock();
         if let Some(reason) = &waiting.closed {
             return Err(Refusal::Closed(reason.clone()));
         }
         waiting.purge();
-        if waiting.jobs.len() >= self.capacity {
-            return Err(Refusal::Full { queued: waiting.jobs.len() });
+        let queued = waiting.jobs.len();
+        if queued >= self.capacity {
+            let claims: Vec<_> = waiting.jobs.iter().map(Job::claim).collect();
+            let Some(index) = Turns::displaced(&claims, job.claim()) else {
+                return Err(Refusal::Full { queued });
+            };
+            end(&waiting.jobs.remove(index), overloaded(queued));
         }
         // The job reads what the preparation would have read.
-        if let Some(session) = &job.session {
-            waiting.preparations.retain(|preparation| preparation.session != *session);
+        if let Some(owner) = &job.owner {
+            waiting.preparations.retain(|preparation| preparation.owner != *owner);
         }
-        waiting.jobs.push_back(job);
+        waiting.jobs.push(job);
         self.arrival.notify_one();
         Ok(())
     }
 
-    /// Takes a preparation in; a newer one of a session replaces the older, and the oldest go when
+    /// Takes a preparation in; a newer one of an owner replaces the older, and the oldest go when
     /// there are too many, for it is a hint.
     pub fn prepare(&self, preparation: Preparation) -> Result<(), String> {
         let mut waiting = self.lock();
         if let Some(reason) = &waiting.closed {
             return Err(reason.clone());
         }
-        waiting.preparations.retain(|other| other.session != preparation.session);
+        waiting.preparations.retain(|other| other.owner != preparation.owner);
         if waiting.preparations.len() >= self.capacity {
             waiting.preparations.pop_front();
         }
@@ -108,28 +135,28 @@ impl Queue {
         Ok(())
     }
 
-    /// Drops what waits for `session`, and asks the engine to forget it. The receiver is told when
+    /// Drops what waits for `owner`, and asks the engine to forget it. The receiver is told when
     /// that happened, or that the engine is gone.
-    pub fn forget(&self, session: &str) -> oneshot::Receiver<()> {
+    pub fn forget(&self, owner: &Owner) -> oneshot::Receiver<()> {
         let (done, told) = oneshot::channel();
         let mut waiting = self.lock();
-        waiting.preparations.retain(|preparation| preparation.session != session);
+        waiting.preparations.retain(|preparation| preparation.owner != *owner);
         waiting.jobs.retain(|job| {
-            let keep = job.session.as_deref() != Some(session);
+            let keep = job.owner.as_ref() != Some(owner);
             if !keep {
                 end(job, forgotten());
             }
             keep
         });
         if waiting.closed.is_none() {
-            waiting.forgettings.push(Forgetting { session: session.into(), done });
+            waiting.forgettings.push(Forgetting { owner: owner.clone(), done });
             self.arrival.notify_one();
         }
         told
     }
 
-    /// Asks the engine for which sessions it keeps something while nothing is generated for them.
-    pub fn inquire(&self) -> oneshot::Receiver<Vec<String>> {
+    /// Asks the engine for whom it keeps something while nothing is generated for them.
+    pub fn inquire(&self) -> oneshot::Receiver<Vec<Owner>> {
         let (answer, told) = oneshot::channel();
         let mut waiting = self.lock();
         if waiting.closed.is_none() {
@@ -139,11 +166,14 @@ impl Queue {
         told
     }
 
-    /// The next job that someone still waits for.
-    pub fn next_job(&self) -> Option<Job> {
+    /// The job whose turn it is, of those that someone still waits for, while `running` ones run.
+    pub fn next_job(&self, running: &[Claim<'_>]) -> Option<Job> {
         let mut waiting = self.lock();
         waiting.purge();
-        waiting.jobs.pop_front()
+        let Waiting { jobs, turns, .. } = &mut *waiting;
+        let claims: Vec<_> = jobs.iter().map(Job::claim).collect();
+        let index = turns.next(&claims, running)?;
+        Some(jobs.remove(index))
     }
 
     /// The next preparation.
@@ -151,24 +181,24 @@ impl Queue {
         self.lock().preparations.pop_front()
     }
 
-    /// Puts back what was interrupted, unless something newer of its session waits.
+    /// Puts back what was interrupted, unless something newer of its owner waits.
     pub fn resume_later(&self, preparation: Preparation) {
         let mut waiting = self.lock();
-        let session = Some(preparation.session.as_str());
-        let superseded = waiting.jobs.iter().any(|job| job.session.as_deref() == session)
-            || waiting.preparations.iter().any(|other| Some(other.session.as_str()) == session);
+        let owner = &preparation.owner;
+        let superseded = waiting.jobs.iter().any(|job| job.owner.as_ref() == Some(owner))
+            || waiting.preparations.iter().any(|other| other.owner == *owner);
         if !superseded {
             waiting.preparations.push_front(preparation);
         }
     }
 
-    /// The sessions to forget now.
+    /// The owners to forget now.
     pub fn forgettings(&self) -> Vec<Forgetting> {
         std::mem::take(&mut self.lock().forgettings)
     }
 
     /// The questions to answer now.
-    pub fn inquiries(&self) -> Vec<oneshot::Sender<Vec<String>>> {
+    pub fn inquiries(&self) -> Vec<oneshot::Sender<Vec<Owner>>> {
         std::mem::take(&mut self.lock().inquiries)
     }
 
@@ -206,7 +236,7 @@ impl Queue {
     pub fn close(&self, reason: &str) {
         let mut waiting = self.lock();
         waiting.closed = Some(reason.into());
-        for job in waiting.jobs.drain(..) {
+        for job in std::mem::take(&mut waiting.jobs) {
             end(&job, Error::Unavailable(reason.into()));
         }
         waiting.preparations.clear();

@@ -10,10 +10,10 @@ use llama_cpp_2::{
     json_schema_to_grammar,
     model::LlamaModel,
     sampling::LlamaSampler,
-    token::{LlamaToken, data::LlamaTokenData, data_array::LlamaTokenDataArray},
+    token::{LlamaToken, data::LlamaTokenData, data_array::LlamaTokenDataArray, logit_bias::LlamaLogitBias},
 };
 
-use crate::{Constraint, Error, input::Settings};
+use crate::{Bias, Constraint, Error, input::Settings};
 
 /// Tokens at the end of prompt and answer that the repeat penalty looks at.
 const PENALTY_WINDOW: usize = 64;
@@ -39,11 +39,14 @@ impl Sampler {
     pub fn new(
         model: &Arc<LlamaModel>,
         settings: &Settings,
+        biases: &[Bias],
         constraint: Option<&Constraint>,
         prompt: &[LlamaToken],
     ) -> Result<Self, Error> {
         let grammar = constraint.map(|constraint| grammar(model, constraint)).transpose()?;
-        let chain = LlamaSampler::chain(steps(model, settings, prompt), true);
+        let biased = (!biases.is_empty()).then(|| bias(model, biases)).transpose()?;
+        let steps = biased.into_iter().chain(steps(model, settings, prompt));
+        let chain = LlamaSampler::chain(steps, true);
         Ok(Self { chain, grammar, _model: Arc::clone(model) })
     }
 
@@ -95,6 +98,12 @@ fn steps(model: &LlamaModel, settings: &Settings, prompt: &[LlamaToken]) -> Vec<
         let recent = &prompt[prompt.len().saturating_sub(PENALTY_WINDOW)..];
         steps.push(penalties.with_tokens(recent));
     }
+    if settings.frequency_penalty != 0.0 || settings.presence_penalty != 0.0 {
+        // All of the answer counts, and nothing of the prompt.
+        let answer = i32::try_from(settings.max_tokens).unwrap_or(i32::MAX);
+        let (frequency, presence) = (settings.frequency_penalty, settings.presence_penalty);
+        steps.push(LlamaSampler::penalties(model.n_vocab(), answer, 1.0, frequency, presence));
+    }
     if settings.temperature == 0.0 {
         steps.push(LlamaSampler::greedy());
         return steps;
@@ -109,9 +118,20 @@ fn steps(model: &LlamaModel, settings: &Settings, prompt: &[LlamaToken]) -> Vec<
         steps.push(LlamaSampler::min_p(settings.min_p, 1));
     }
     steps.push(LlamaSampler::temp(settings.temperature));
-    // llama.cpp takes u32::MAX as "choose a seed".
-    steps.push(LlamaSampler::dist(settings.seed.unwrap_or(u32::MAX)));
+    // llama.cpp takes u32::MAX as "choose a seed", which no caller who names one means.
+    let seed = settings.seed.map_or(u32::MAX, |seed| seed.min(u32::MAX - 1));
+    steps.push(LlamaSampler::dist(seed));
     steps
+}
+
+fn bias(model: &LlamaModel, biases: &[Bias]) -> Result<LlamaSampler, Error> {
+    let vocabulary = model.n_vocab();
+    let known = |bias: &Bias| match i32::try_from(bias.token) {
+        Ok(token) if token < vocabulary => Ok(LlamaLogitBias::new(LlamaToken(token), bias.amount)),
+        _ => Err(invalid(format!("the model has {vocabulary} tokens, and none is {}", bias.token))),
+    };
+    let biases = biases.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+    Ok(LlamaSampler::logit_bias(vocabulary, &biases))
 }
 
 fn grammar(model: &LlamaModel, constraint: &Constraint) -> Result<LlamaSampler, Error> {

@@ -17,6 +17,9 @@ use crate::{
     worker::{Fatal, Worker},
 };
 
+/// How often a context that failed is made anew.
+const RENEWALS: usize = 8;
+
 /// What callers and the engine thread share.
 pub(crate) struct Shared {
     pub config: Config,
@@ -48,20 +51,17 @@ impl Shared {
         let mut status = self.status.subscribe();
         let settled = status.wait_for(|status| !matches!(status, Status::Loading { .. })).await;
         match settled.as_deref() {
-            Ok(Status::Failed(reason)) => Err(Error::Unavailable(reason.clone())),
+            Ok(Status::Down(reason) | Status::Failed(reason)) => Err(Error::Unavailable(reason.clone())),
             Ok(Status::Ready | Status::Loading { .. }) => Ok(()),
             Err(error) => Err(Error::Unavailable(error.to_string())),
         }
     }
 
-    /// The model of that name, if it can be used.
-    pub fn loaded(&self, model: Option<&str>) -> Result<&Loaded, Error> {
-        if model.is_some_and(|name| name != self.config.model_name()) {
-            return Err(Error::NoSuchModel);
-        }
+    /// The model, if it can be used.
+    pub fn loaded(&self) -> Result<&Loaded, Error> {
         let loading = || Error::Unavailable("the model is still loading".into());
         match &*self.status.borrow() {
-            Status::Failed(reason) => Err(Error::Unavailable(reason.clone())),
+            Status::Down(reason) | Status::Failed(reason) => Err(Error::Unavailable(reason.clone())),
             Status::Loading { .. } => Err(loading()),
             Status::Ready => self.loaded.get().ok_or_else(loading),
         }
@@ -69,10 +69,11 @@ impl Shared {
 
     /// Queues a job.
     pub fn push(&self, job: Job) -> Result<(), Error> {
-        self.queue.push(job).map_err(|refusal| match refusal {
-            Refusal::Full { queued } => {
-                Error::Overloaded { retry_after: self.gauges.retry_after(queued, self.config.parallel) }
-            }
+        let overloaded = |queued: usize| Error::Overloaded {
+            retry_after: self.gauges.retry_after(queued, self.config.parallel),
+        };
+        self.queue.push(job, overloaded).map_err(|refusal| match refusal {
+            Refusal::Full { queued } => overloaded(queued),
             Refusal::Closed(reason) => Error::Unavailable(reason),
         })
     }
@@ -107,11 +108,18 @@ fn serve(shared: &Arc<Shared>) -> Result<(), Fatal> {
         watched.status.send_replace(Status::Loading { fraction });
         !watched.queue.is_stopping()
     };
-    let loaded = loading::load(&shared.config, progress)?;
+    let (loaded, mut adapters) = loading::load(&shared.config, progress)?;
     let loaded = shared.loaded.get_or_init(|| loaded);
-    let mut worker = Worker::new(shared, loaded)?;
-    shared.status.send_replace(Status::Ready);
-    worker.run()
+    for left in (0..=RENEWALS).rev() {
+        let mut worker = Worker::new(shared, loaded, &mut adapters)?;
+        shared.status.send_replace(Status::Ready);
+        match worker.run() {
+            // What waits in the queue does not notice.
+            Err(reason) if left > 0 => tracing::error!(reason, "the context failed and is made anew"),
+            ended => return ended,
+        }
+    }
+    Ok(())
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -127,13 +135,14 @@ mod tests {
     #[tokio::test]
     async fn a_panic_fails_the_engine_and_everyone_is_told() {
         let shared = Shared::new(Config::default());
-        let forgotten = shared.queue.forget("a");
+        let owner = crate::Owner::Session("a".into());
+        let forgotten = shared.queue.forget(&owner);
         conclude(&shared, || panic!("boom"));
         let Status::Failed(reason) = shared.status() else { panic!() };
         assert!(reason.contains("boom"), "{reason}");
         assert_eq!(shared.settled().await, Err(Error::Unavailable(reason.clone())));
-        assert_eq!(shared.loaded(None).err(), Some(Error::Unavailable(reason.clone())));
-        let preparation = Preparation { prompt: Vec::new(), session: "a".into() };
+        assert_eq!(shared.loaded().err(), Some(Error::Unavailable(reason.clone())));
+        let preparation = Preparation { prompt: Vec::new(), owner };
         assert_eq!(shared.queue.prepare(preparation), Err(reason));
         assert!(forgotten.await.is_err());
     }

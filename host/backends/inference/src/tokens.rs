@@ -19,6 +19,22 @@ use crate::{
     },
 };
 
+/// How the prompt of a chat ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With the beginning of the assistant's message.
+    Open,
+    /// Where the last message does.
+    Closed,
+}
+
+impl Ending {
+    /// Closed for a finished transcript, open for a question.
+    pub fn of(input: &Input) -> Self {
+        if input.is_transcript() { Self::Closed } else { Self::Open }
+    }
+}
+
 /// A token that text can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Special {
@@ -79,15 +95,18 @@ impl Vocabulary {
         (text(self.begin), text(self.end))
     }
 
-    /// The ids of an input whose order of roles was checked.
-    pub fn encode(&self, format: &Format, input: &Input) -> Result<Vec<LlamaToken>, Error> {
+    /// The ids of an input whose size was checked.
+    pub fn encode(&self, format: &Format, input: &Input, ending: Ending) -> Result<Vec<LlamaToken>, Error> {
         let tokens = match (input, format) {
             (Input::Prompt(text), _) => self.encode_parts(&[Part::Content(text.clone())]),
-            (Input::Chat(messages), Format::Llama2) => self.encode_llama2(messages),
+            (Input::Chat(messages), Format::Llama2) => {
+                llama2::check(messages, ending)?;
+                self.encode_llama2(messages)
+            }
             (Input::Chat(messages), Format::Jinja(template)) => {
                 let specials = || self.specials.iter().map(|special| special.text.as_str());
                 let inert = |text: &str| neutralise(text, specials());
-                self.encode_parts(&template.parts(messages, !input.is_transcript(), inert)?)
+                self.encode_parts(&template.parts(messages, ending == Ending::Open, inert)?)
             }
             (Input::Chat(_), Format::None) => {
                 let message = "the model has no chat template; give it a prompt";

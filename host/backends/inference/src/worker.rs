@@ -2,21 +2,26 @@
 //!
 //! Not here: what a step computes (`step`, `plan`). Invariant: the context never leaves this thread; llama.cpp does not lock it.
 
+mod claim;
 mod step;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use llama_cpp_2::{context::LlamaContext, llama_batch::LlamaBatch, token::LlamaToken};
 
 use crate::{
-    Error, Finish,
+    Config, Error, Finish, Owner,
+    adapters::Adapters,
     answer::Answer,
+    cache::Cache,
+    ffi::State,
     loading::{self, Loaded},
     plan::Pace,
     queue::{Job, Preparation, forgotten},
     shared::Shared,
-    slots::{Slots, common},
-    worker::step::Part,
+    slots::{Slot, Slots},
+    spill::Spill,
+    worker::{claim::Wanted, step::Part},
 };
 
 /// Tokens with which the pace is measured before the first job.
@@ -32,22 +37,46 @@ pub(crate) struct Worker<'model> {
     loaded: &'model Loaded,
     shared: &'model Shared,
     slots: Slots,
+    cache: Cache<Arc<State>>,
+    spill: Option<Spill>,
+    adapters: &'model mut Adapters,
     pace: Pace,
+    /// Parts that could not be computed since one could.
+    failures: usize,
     /// A transcript that is being read, and its slot.
     preparing: Option<(usize, Preparation)>,
 }
 
 impl<'model> Worker<'model> {
     /// Makes the context and tries it.
-    pub fn new(shared: &'model Shared, loaded: &'model Loaded) -> Result<Self, Fatal> {
+    pub fn new(
+        shared: &'model Shared,
+        loaded: &'model Loaded,
+        adapters: &'model mut Adapters,
+    ) -> Result<Self, Fatal> {
         let config = &shared.config;
         let context = loading::context(config, loaded)?;
         let batch = LlamaBatch::new(config.n_batch as usize, 1);
         let slots = Slots::new(config.parallel);
         let capacity = loaded.description.context_length.saturating_mul(config.parallel);
         shared.gauges.set_capacity(capacity);
+        let cache = Cache::new(usize::try_from(config.cache_bytes.as_u64()).unwrap_or(usize::MAX));
+        let spill = spill(config).map_err(|error| format!("inference.spill_folder: {error}"))?;
+        adapters.begin();
         let pace = Pace::default();
-        let mut worker = Self { context, batch, loaded, shared, slots, pace, preparing: None };
+        let mut worker = Self {
+            context,
+            batch,
+            loaded,
+            shared,
+            slots,
+            cache,
+            spill,
+            adapters,
+            pace,
+            failures: 0,
+            preparing: None,
+        };
         worker.warm_up()?;
         Ok(worker)
     }
@@ -65,11 +94,11 @@ impl<'model> Worker<'model> {
     fn work(&mut self) -> Result<(), Fatal> {
         while !self.shared.queue.is_stopping() {
             self.forget()?;
-            self.tell();
+            self.tell()?;
             self.sweep()?;
             self.admit()?;
             self.prepare()?;
-            self.shared.gauges.set_activity(self.slots.running(), self.slots.tokens());
+            self.measure();
             let parts = self.parts();
             if parts.is_empty() {
                 self.shared.queue.wait();
@@ -85,7 +114,7 @@ impl<'model> Worker<'model> {
         let any = LlamaToken(0);
         for count in [1, WARM_UP.min(self.shared.config.n_batch as usize)] {
             let tokens = vec![any; count];
-            self.compute(&mut [Part { slot: 0, tokens, output: None }])?;
+            self.compute(&mut [Part::reading(0, tokens)], None)?;
             self.clear(0, 0)?;
         }
         self.pace.settle(self.shared.config.n_batch as usize);
@@ -94,28 +123,62 @@ impl<'model> Worker<'model> {
 
     fn forget(&mut self) -> Result<(), Fatal> {
         for forgetting in self.shared.queue.forgettings() {
-            let session = Some(forgetting.session.as_str());
-            self.preparing.take_if(|(_, preparation)| Some(preparation.session.as_str()) == session);
+            let owner = &forgetting.owner;
+            self.preparing.take_if(|(_, preparation)| preparation.owner == *owner);
+            self.cache.forget(owner);
+            self.spill.iter_mut().for_each(|spill| spill.forget(owner));
             for slot in 0..self.slots.len() {
-                if self.slots[slot].owner.as_deref() == session {
+                if self.slots[slot].owner.as_ref() == Some(owner) {
                     self.end(slot, |answer| answer.fail(forgotten()));
                     self.slots[slot].owner = None;
                     self.clear(slot, 0)?;
                 }
             }
-            self.shared.gauges.set_activity(self.slots.running(), self.slots.tokens());
+            self.measure();
             // Whoever asked may have left.
             let _ = forgetting.done.send(());
         }
         Ok(())
     }
 
-    /// Answers those who want to know for which sessions something is kept.
-    fn tell(&self) {
-        for inquiry in self.shared.queue.inquiries() {
-            // Whoever asked may have left.
-            let _ = inquiry.send(self.slots.resting());
+    /// Answers those who want to know for whom something is kept, once what is too old is gone.
+    fn tell(&mut self) -> Result<(), Fatal> {
+        let inquiries = self.shared.queue.inquiries();
+        if inquiries.is_empty() {
+            return Ok(());
         }
+        self.expire()?;
+        let mut owners = self.slots.owners(false);
+        owners.append(&mut self.cache.owners());
+        self.spill.iter_mut().for_each(|spill| owners.append(&mut spill.index().owners()));
+        let busy = self.slots.owners(true);
+        let resting: Vec<Owner> = owners.into_iter().filter(|owner| !busy.contains(owner)).collect();
+        for inquiry in inquiries {
+            // Whoever asked may have left.
+            let _ = inquiry.send(resting.clone());
+        }
+        Ok(())
+    }
+
+    /// Drops what clients have left alone for too long. A session's goes with the session.
+    fn expire(&mut self) -> Result<(), Fatal> {
+        let age = self.shared.config.cache_age;
+        self.cache.expire(age);
+        self.spill.iter_mut().for_each(|spill| spill.index().expire(age));
+        for slot in 0..self.slots.len() {
+            let Slot { owner, answer, used, .. } = &self.slots[slot];
+            if matches!(owner, Some(Owner::Client(_))) && answer.is_none() && used.elapsed() >= age {
+                self.slots[slot].owner = None;
+                self.clear(slot, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&self) {
+        let gauges = &self.shared.gauges;
+        gauges.set_activity(self.slots.running(), self.slots.tokens());
+        gauges.set_cache(self.cache.bytes(), self.spill.as_ref().map_or(0, Spill::bytes));
     }
 
     /// Frees the slots of answers that nobody waits for.
@@ -133,7 +196,7 @@ impl<'model> Worker<'model> {
     /// Gives idle slots to waiting jobs.
     fn admit(&mut self) -> Result<(), Fatal> {
         while self.slots.has_idle()
-            && let Some(job) = self.shared.queue.next_job()
+            && let Some(job) = self.shared.queue.next_job(&self.slots.claims())
         {
             self.interrupt();
             self.start(job)?;
@@ -142,24 +205,20 @@ impl<'model> Worker<'model> {
     }
 
     fn start(&mut self, job: Job) -> Result<(), Fatal> {
-        let Some(slot) = self.slots.choose(job.session.as_deref(), &job.prompt) else {
+        let wanted = Wanted { owner: job.owner.as_ref(), adapter: job.adapter, prompt: &job.prompt };
+        let Some(slot) = self.claim(&wanted)? else {
             return Err("a job was started without an idle slot".into());
         };
-        let cached = self.claim(slot, job.session.clone(), &job.prompt)?;
-        self.slots[slot].answer = Some(Box::new(Answer::new(job, cached)));
+        let cached = self.slots[slot].tokens.len();
+        self.slots[slot].answer = Some(Box::new(Answer::new(job, cached, self.guesses())));
         Ok(())
     }
 
-    /// Makes a slot the session's, with as much of `prompt` as it holds. At least the last token is
-    /// left out, for its odds are not kept.
-    fn claim(&mut self, slot: usize, session: Option<String>, prompt: &[LlamaToken]) -> Result<usize, Fatal> {
-        let own = session.is_some() && self.slots[slot].owner == session;
-        // Invariant: what another session's prompts left is never read, not even an equal beginning.
-        let keep = if own { common(&self.slots[slot].tokens, prompt) } else { 0 };
-        self.slots[slot].owner = session;
-        self.slots.touch(slot);
-        self.clear(slot, keep.min(prompt.len().saturating_sub(1)))?;
-        Ok(self.slots[slot].tokens.len())
+    /// Tokens to guess at a time. Wrong guesses have to be taken back, which not every model can.
+    fn guesses(&self) -> usize {
+        let model = &self.loaded.model;
+        let forgets = !model.is_recurrent() && !model.is_hybrid();
+        if forgets { self.shared.config.lookup as usize } else { 0 }
     }
 
     /// Reads a transcript if there is nothing else to do.
@@ -175,15 +234,13 @@ impl<'model> Worker<'model> {
         }
         while self.preparing.is_none()
             && let Some(preparation) = self.shared.queue.next_preparation()
-            && let Some(slot) = self.slots.choose(Some(&preparation.session), &preparation.prompt)
         {
-            if self.slots[slot].owner.as_ref() == Some(&preparation.session)
-                && self.slots[slot].tokens.starts_with(&preparation.prompt)
-            {
+            let Preparation { prompt, owner } = &preparation;
+            if self.slots.iter().any(|slot| slot.has(owner, prompt)) {
                 continue;
             }
-            self.claim(slot, Some(preparation.session.clone()), &preparation.prompt)?;
-            self.preparing = Some((slot, preparation));
+            let slot = self.claim(&Wanted { owner: Some(owner), adapter: None, prompt })?;
+            self.preparing = slot.map(|slot| (slot, preparation));
         }
         Ok(())
     }
@@ -214,9 +271,9 @@ impl<'model> Worker<'model> {
     /// Takes the answer out of its slot, ends it with `ending`, and counts it.
     fn end(&mut self, slot: usize, ending: impl FnOnce(Answer) -> crate::Usage) {
         let Some(answer) = self.slots[slot].answer.take() else { return };
-        let took = answer.started().elapsed();
+        let (took, guesses) = (answer.started().elapsed(), answer.guessed());
         let usage = ending(*answer);
-        self.shared.gauges.count(&usage, took);
+        self.shared.gauges.count(&usage, guesses, took);
         tracing::debug!(slot, ?usage, "answer ended");
     }
 
@@ -247,3 +304,12 @@ impl<'model> Worker<'model> {
         Ok(())
     }
 }
+
+/// The disk for states, if the settings name a folder.
+fn spill(config: &Config) -> std::io::Result<Option<Spill>> {
+    let limit = usize::try_from(config.spill_bytes.as_u64()).unwrap_or(usize::MAX);
+    config.spill_folder.as_ref().map(|folder| Spill::open(folder, limit)).transpose()
+}
+
+#[cfg(test)]
+mod tests;

@@ -50,24 +50,6 @@ fn component(name: String, path: &Path) -> Finding {
     }
 }
 
-/// The model's file.
-pub(super) fn model(config: &corral_inference::Config) -> Finding {
-    let (name, path) = ("inference.model", &config.model);
-    let mend = "make setup, or `corral models fetch`, or name another file in runtime.toml";
-    let bytes = match start(path) {
-        Ok(bytes) => bytes,
-        Err(error) => return Finding::bad(name, told(path, &error), Some(mend.into())),
-    };
-    let version = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-    match (&bytes[..4], version) {
-        (b"GGUF", 2 | 3) => Finding::good(name, format!("{} ({})", path.display(), size(path))),
-        (b"GGUF", _) => {
-            Finding::bad(name, format!("{}: GGUF version {version}", path.display()), Some(mend.into()))
-        }
-        _ => Finding::bad(name, format!("{}: no GGUF file", path.display()), Some(mend.into())),
-    }
-}
-
 /// The embedding model's folder.
 pub(super) fn embedding(config: &corral_embedding::Config) -> Finding {
     let (name, folder) = ("embedding.model", &config.model);
@@ -136,7 +118,7 @@ pub(super) fn free(name: &str, address: SocketAddr) -> Finding {
 }
 
 /// A file's first bytes; zeros where it is shorter.
-fn start(path: &Path) -> io::Result<[u8; 8]> {
+pub(super) fn start(path: &Path) -> io::Result<[u8; 8]> {
     let mut bytes = [0; 8];
     let mut file = fs::File::open(path)?.take(8);
     let mut filled = 0;
@@ -154,7 +136,7 @@ fn is_library(bytes: &[u8; 8]) -> bool {
     bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"\xcf\xfa\xed\xfe") || bytes.starts_with(b"MZ")
 }
 
-fn told(path: &Path, error: &io::Error) -> String {
+pub(super) fn told(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("{}: not there", path.display()),
         io::ErrorKind::PermissionDenied => format!("{}: no permission", path.display()),
@@ -162,6 +144,6 @@ fn told(path: &Path, error: &io::Error) -> String {
     }
 }
 
-fn size(path: &Path) -> String {
+pub(super) fn size(path: &Path) -> String {
     path.metadata().map(|data| ByteSize(data.len()).to_string()).unwrap_or_default()
 }

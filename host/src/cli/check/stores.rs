@@ -46,12 +46,12 @@ async fn heartbeat(url: &str) -> anyhow::Result<()> {
     asked.await.map(drop).map_err(|error| error.without_url().into())
 }
 
-fn waited(question: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+pub(super) fn waited(question: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { tokio::time::timeout(PATIENCE, question).await.context("no answer")? })
 }
 
-fn finding(name: &str, fine: &str, asked: anyhow::Result<()>, mend: &str) -> Finding {
+pub(super) fn finding(name: &str, fine: &str, asked: anyhow::Result<()>, mend: &str) -> Finding {
     match asked {
         Ok(()) => Finding::good(name, fine),
         Err(error) => Finding::bad(name, format!("{error:#}"), Some(mend.to_owned())),

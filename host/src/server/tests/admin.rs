@@ -49,10 +49,9 @@ async fn metrics_count_what_happened() {
         echo(request, context)
     };
     let host = start(|_| {}, answer).await;
-    host.metrics.watch_engine(|| corral_inference::Load {
-        queued: 2,
-        generated_tokens: 7,
-        ..Default::default()
+    host.metrics.watch_models(|| {
+        let load = corral_inference::Load { queued: 2, generated_tokens: 7, ..Default::default() };
+        vec![("small".into(), load)]
     });
     host.metrics.watch_instances(|| vec![("chat".into(), 3)]);
     host.get("/chat").await;
@@ -65,8 +64,8 @@ async fn metrics_count_what_happened() {
         r#"corral_request_failures_total{app="none",kind="not_found"} 1"#,
         r#"corral_first_token_seconds_bucket{le="0.025",app="chat"} 1"#,
         "corral_http_requests_in_flight 0",
-        "corral_inference_queued 2",
-        "corral_inference_generated_tokens_total 7",
+        r#"corral_inference_queued{model="small"} 2"#,
+        r#"corral_inference_generated_tokens_total{model="small"} 7"#,
         r#"corral_guest_instances{app="chat"} 3"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
@@ -76,7 +75,7 @@ async fn metrics_count_what_happened() {
 #[tokio::test]
 async fn metrics_are_named_by_convention() {
     let host = start(|_| {}, echo).await;
-    host.metrics.watch_engine(corral_inference::Load::default);
+    host.metrics.watch_models(|| vec![("m".to_owned(), corral_inference::Load::default())]);
     host.metrics.watch_instances(|| vec![("chat".into(), 0)]);
     host.get("/chat").await;
     let text = scrape(&host).await;

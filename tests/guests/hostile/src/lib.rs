@@ -69,8 +69,14 @@ fn flood() {
 }
 
 fn turn() -> turns::Turn {
-    let options =
-        turns::Options { max_tokens: None, temperature: None, top_p: None, seed: None, stop: Vec::new() };
+    let options = turns::Options {
+        model: None,
+        max_tokens: None,
+        temperature: None,
+        top_p: None,
+        seed: None,
+        stop: Vec::new(),
+    };
     turns::Turn { id: "1".into(), session: "none".into(), message: "hello".into(), options }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Not here: token ids (`tokens`).
 
-use crate::{Message, Role};
+use crate::{Error, Message, Role, tokens::Ending};
 
 const TAGS: [&str; 4] = ["[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"];
 
@@ -19,6 +19,30 @@ pub(crate) enum Segment {
     End,
     /// Text without control tokens.
     Text(String),
+}
+
+/// Says which message is not in its place: after one system message at most, `user` and `assistant` take turns.
+pub(crate) fn check(messages: &[Message], ending: Ending) -> Result<(), Error> {
+    let invalid = |message: String| Err(Error::InvalidArgument(message));
+    let turns = match messages {
+        [Message { role: Role::System, .. }, turns @ ..] => turns,
+        turns => turns,
+    };
+    for (index, message) in turns.iter().enumerate() {
+        let expected = if index % 2 == 0 { Role::User } else { Role::Assistant };
+        if message.role != expected {
+            return invalid(format!(
+                "message {index} after the system message has to be the {}'s, not the {}'s: Llama-2 takes no other \
+                 order",
+                expected.name(),
+                message.role.name()
+            ));
+        }
+    }
+    if ending == Ending::Open && turns.len() % 2 == 0 {
+        return invalid("the last message has to be the user's: Llama-2 takes no other order".into());
+    }
+    Ok(())
 }
 
 /// The segments of a chat whose order of roles was checked. Open for the assistant's message
@@ -76,6 +100,23 @@ mod tests {
 
     fn text(text: &str) -> Segment {
         Text(text.into())
+    }
+
+    #[test]
+    fn roles_take_turns_after_one_system_message() {
+        use Role::{Assistant, System, User};
+        let checked = |roles: &[Role], ending| {
+            let message = |&role: &Role| Message { role, content: "x".into() };
+            check(&roles.iter().map(message).collect::<Vec<_>>(), ending)
+        };
+        for good in [&[User][..], &[System, User], &[System, User, Assistant, User]] {
+            assert_eq!(checked(good, Ending::Open), Ok(()));
+        }
+        for bad in [&[System][..], &[Assistant], &[User, User], &[User, System], &[System, System, User]] {
+            assert!(matches!(checked(bad, Ending::Open), Err(Error::InvalidArgument(_))), "{bad:?}");
+        }
+        assert_eq!(checked(&[User, Assistant], Ending::Closed), Ok(()));
+        assert!(checked(&[User, Assistant], Ending::Open).is_err());
     }
 
     // The golden texts are worked out by hand from `chat_completion` in Meta's `generation.py`:

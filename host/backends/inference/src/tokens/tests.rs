@@ -34,7 +34,12 @@ impl Small {
     fn ids(&self, format: &Format, messages: &[(Role, &str)]) -> Vec<i32> {
         let message = |&(role, content): &(Role, &str)| Message { role, content: content.into() };
         let input = Input::Chat(messages.iter().map(message).collect());
-        self.vocabulary.encode(format, &input).unwrap().into_iter().map(|token| token.0).collect()
+        self.vocabulary
+            .encode(format, &input, Ending::of(&input))
+            .unwrap()
+            .into_iter()
+            .map(|token| token.0)
+            .collect()
     }
 
     fn whole(&self, text: &str, special: bool) -> Vec<i32> {
@@ -86,7 +91,7 @@ fn control_tokens_that_people_typed_are_text() {
     let ids = small.ids(&small.format, &[(Role::System, "s"), (Role::User, attack)]);
     let count = |id: i32| ids.iter().filter(|&&other| other == id).count();
     assert_eq!((count(START), count(END)), (3, 2));
-    let prompt = small.vocabulary.encode(&small.format, &Input::Prompt(attack.into())).unwrap();
+    let prompt = small.vocabulary.encode(&small.format, &Input::Prompt(attack.into()), Ending::Open).unwrap();
     assert!(prompt.iter().all(|token| ![START, END].contains(&token.0)));
 }
 
@@ -128,7 +133,10 @@ fn llama2_turns_are_whole_texts_between_ids() {
 fn without_a_template_chats_are_refused_and_prompts_work() {
     let small = &*SMALL;
     let chat = Input::Chat(vec![Message { role: Role::User, content: "x".into() }]);
-    assert!(matches!(small.vocabulary.encode(&Format::None, &chat), Err(Error::InvalidArgument(_))));
-    assert!(small.vocabulary.encode(&Format::None, &Input::Prompt("x".into())).is_ok());
-    assert!(small.vocabulary.encode(&Format::None, &Input::Prompt(String::new())).is_err());
+    assert!(matches!(
+        small.vocabulary.encode(&Format::None, &chat, Ending::Open),
+        Err(Error::InvalidArgument(_))
+    ));
+    assert!(small.vocabulary.encode(&Format::None, &Input::Prompt("x".into()), Ending::Open).is_ok());
+    assert!(small.vocabulary.encode(&Format::None, &Input::Prompt(String::new()), Ending::Open).is_err());
 }

@@ -1,39 +1,70 @@
 //! One step: a token for every answer under way, and pieces of the prompts of others.
 
-use std::time::Instant;
+use std::{slice, time::Instant};
 
 use llama_cpp_2::{DecodeError, token::LlamaToken};
 
 use super::{Fatal, Worker};
 use crate::{
-    Error,
+    Error, lookup,
+    odds::Odds,
     plan::{Need, plan},
+    slots::Slot,
 };
+
+/// Parts in a row that may fail before the whole context is taken for broken.
+const MOST_FAILURES: usize = 8;
 
 /// What one slot adds to a step.
 pub(super) struct Part {
     pub slot: usize,
     pub tokens: Vec<LlamaToken>,
-    /// Where in the batch the next token's odds will be, if one is to be chosen.
-    pub output: Option<i32>,
+    /// How many of the last tokens' odds are wanted: more than one where the answer's next tokens were guessed.
+    pub chooses: usize,
+    /// Where in the batch these odds are, once it is filled.
+    pub outputs: Vec<i32>,
+}
+
+impl Part {
+    /// So many tokens, and nothing to choose.
+    pub fn reading(slot: usize, tokens: Vec<LlamaToken>) -> Self {
+        Self { slot, tokens, chooses: 0, outputs: Vec::new() }
+    }
 }
 
 impl Worker<'_> {
-    /// What the next step computes; empty if there is nothing to do.
-    pub(super) fn parts(&self) -> Vec<Part> {
-        let needs: Vec<Need> = (0..self.slots.len()).map(|slot| self.need(slot)).collect();
+    /// What the next step computes, which is for one adapter; empty if there is nothing to do.
+    pub(super) fn parts(&mut self) -> Vec<Part> {
+        let mut needs: Vec<Need> = (0..self.slots.len()).map(|slot| self.need(slot)).collect();
+        let waiting = needs.iter().zip(self.slots.iter()).filter(|(need, _)| **need != Need::Nothing);
+        let adapter = self.adapters.next(waiting.map(|(_, waiting)| waiting.adapter));
+        for (need, _) in needs.iter_mut().zip(self.slots.iter()).filter(|(_, slot)| slot.adapter != adapter) {
+            *need = Need::Nothing;
+        }
         let n_batch = self.shared.config.n_batch as usize;
         let others_wait = needs.contains(&Need::Decode) || self.preparing.is_some();
         let counts = plan(&needs, n_batch, self.pace.prefill_limit(n_batch, others_wait));
-        let parts = needs.iter().zip(counts).enumerate().filter(|(_, (_, count))| *count > 0);
-        parts.map(|(slot, (need, count))| self.part(slot, *need, count)).collect()
+        let mut spare = n_batch.saturating_sub(counts.iter().sum());
+        let mut parts = Vec::new();
+        for (slot, (need, count)) in needs.iter().zip(counts).enumerate().filter(|(_, (_, count))| *count > 0)
+        {
+            let part = match need {
+                Need::Decode => self.continuation(slot, spare),
+                Need::Prefill(_) | Need::Nothing => self.reading(slot, count),
+            };
+            spare -= part.tokens.len().saturating_sub(count);
+            parts.push(part);
+        }
+        parts
     }
 
     fn need(&self, slot: usize) -> Need {
         let (held, answer) = (self.slots[slot].tokens.len(), self.slots[slot].answer.as_ref());
         match (answer, &self.preparing) {
             (Some(answer), _) if answer.next.is_some() => Need::Decode,
-            (Some(answer), _) => Need::Prefill(answer.job.prompt.len() - held),
+            (Some(answer), _) => {
+                Need::Prefill(self.cut(slot).unwrap_or_else(|| answer.job.prompt.len() - held))
+            }
             (None, Some((preparing, preparation))) if *preparing == slot => {
                 Need::Prefill(preparation.prompt.len() - held)
             }
@@ -41,46 +72,104 @@ impl Worker<'_> {
         }
     }
 
-    fn part(&self, slot: usize, need: Need, count: usize) -> Part {
-        let held = self.slots[slot].tokens.len();
-        let answer = self.slots[slot].answer.as_ref();
+    /// The token that an answer chose last, and up to `spare` guesses of what it will say after that.
+    fn continuation(&self, slot: usize, spare: usize) -> Part {
+        let Slot { tokens: held, answer, .. } = &self.slots[slot];
+        let Some((answer, next)) = answer.as_ref().and_then(|answer| Some((answer, answer.next?))) else {
+            return Part::reading(slot, Vec::new());
+        };
+        let most = answer.guesses().min(spare);
+        let mut tokens = vec![next];
+        if most > 0 {
+            let text: Vec<LlamaToken> = held.iter().copied().chain([next]).collect();
+            tokens.extend_from_slice(lookup::guess(&text, most));
+        }
+        Part { slot, chooses: tokens.len(), tokens, outputs: Vec::new() }
+    }
+
+    /// The next `count` tokens of what a slot has to read.
+    fn reading(&self, slot: usize, count: usize) -> Part {
+        let Slot { tokens: held, answer, .. } = &self.slots[slot];
         let prompt = match (answer, &self.preparing) {
             (Some(answer), _) => &answer.job.prompt,
             (None, Some((_, preparation))) => &preparation.prompt,
-            (None, None) => return Part { slot, tokens: Vec::new(), output: None },
+            (None, None) => return Part::reading(slot, Vec::new()),
         };
-        let tokens = match answer.and_then(|answer| answer.next) {
-            Some(next) => vec![next],
-            None => prompt[held..held + count].to_vec(),
-        };
-        let chooses = answer.is_some() && matches!(need, Need::Decode)
-            || answer.is_some() && held + count == prompt.len();
-        // The place in the batch is only known when the batch is filled.
-        Part { slot, tokens, output: chooses.then_some(-1) }
+        let end = held.len() + count;
+        let chooses = usize::from(answer.is_some() && end == prompt.len());
+        Part { slot, tokens: prompt[held.len()..end].to_vec(), chooses, outputs: Vec::new() }
     }
 
     pub(super) fn step(&mut self, mut parts: Vec<Part>) -> Result<(), Fatal> {
-        self.compute(&mut parts)?;
+        let adapter = parts.first().and_then(|part| self.slots[part.slot].adapter);
+        match self.compute(&mut parts, adapter) {
+            Ok(()) => parts.into_iter().try_for_each(|part| self.conclude(&part)),
+            Err(reason) => self.salvage(parts, adapter, &reason),
+        }
+    }
+
+    /// What follows when a part is computed.
+    fn conclude(&mut self, part: &Part) -> Result<(), Fatal> {
+        self.failures = 0;
+        self.share(part.slot)?;
+        if part.chooses == 0 { Ok(()) } else { self.choose(part) }
+    }
+
+    /// After a step that failed: each part is computed by itself, so that only those end that are at fault.
+    fn salvage(&mut self, parts: Vec<Part>, adapter: Option<usize>, reason: &str) -> Result<(), Fatal> {
+        tracing::warn!(reason, parts = parts.len(), "a step failed; its parts are tried one by one");
+        let mut sound = Vec::with_capacity(parts.len());
         for part in parts {
-            if let Some(output) = part.output {
-                self.choose(part.slot, output)?;
+            if self.rewind(part.slot)? {
+                sound.push(part);
+            } else {
+                self.abandon(part.slot, reason.to_owned())?;
+            }
+        }
+        for mut part in sound {
+            match self.compute(slice::from_mut(&mut part), adapter) {
+                Ok(()) => self.conclude(&part)?,
+                Err(reason) => self.abandon(part.slot, reason)?,
             }
         }
         Ok(())
     }
 
+    /// Ends what a slot was doing, and leaves nothing of it.
+    fn abandon(&mut self, slot: usize, reason: Fatal) -> Result<(), Fatal> {
+        self.failures += 1;
+        if self.failures > MOST_FAILURES {
+            return Err(reason);
+        }
+        tracing::error!(slot, reason, "an answer could not be computed");
+        self.end(slot, |answer| answer.fail(Error::Unavailable(reason)));
+        self.preparing.take_if(|(preparing, _)| *preparing == slot);
+        self.slots[slot].owner = None;
+        self.clear(slot, 0)
+    }
+
+    /// Takes back what a failed step may have left behind the slot's tokens. Whether the model can.
+    fn rewind(&mut self, slot: usize) -> Result<bool, Fatal> {
+        let held = u32::try_from(self.slots[slot].tokens.len()).unwrap_or(u32::MAX);
+        let sequence = u32::try_from(slot).unwrap_or(u32::MAX);
+        let removed = self.context.clear_kv_cache_seq(Some(sequence), Some(held), None);
+        removed.map_err(|error| format!("clearing a sequence: {error}"))
+    }
+
     /// Computes the parts, and notes what the slots hold then.
-    pub(super) fn compute(&mut self, parts: &mut [Part]) -> Result<(), Fatal> {
+    pub(super) fn compute(&mut self, parts: &mut [Part], adapter: Option<usize>) -> Result<(), Fatal> {
+        self.adapters.apply(&mut self.context, adapter)?;
         self.batch.clear();
         for part in parts.iter_mut() {
             let held = self.slots[part.slot].tokens.len();
-            let last = part.tokens.len().saturating_sub(1);
+            let first = part.tokens.len() - part.chooses;
+            part.outputs.clear();
             for (index, token) in part.tokens.iter().enumerate() {
-                let chooses = part.output.is_some() && index == last;
+                let chooses = index >= first;
                 let position = i32::try_from(held + index).unwrap_or(i32::MAX);
                 let sequence = i32::try_from(part.slot).unwrap_or(i32::MAX);
                 if chooses {
-                    part.output = Some(self.batch.n_tokens());
+                    part.outputs.push(self.batch.n_tokens());
                 }
                 self.batch
                     .add(*token, position, &[sequence], chooses)
@@ -112,18 +201,36 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Chooses the next token of an answer, and ends it if that was the last.
-    fn choose(&mut self, slot: usize, output: i32) -> Result<(), Fatal> {
-        let Some(answer) = &mut self.slots[slot].answer else { return Ok(()) };
-        match answer.job.sampler.sample(&self.context, output) {
-            Ok(token) => match answer.take(token, &self.loaded.model.vocab()) {
-                Some(finish) => self.complete(slot, finish),
-                None => Ok(()),
-            },
-            Err(_stuck) => {
+    /// Chooses the next tokens of an answer, as far as its guesses were right, and ends it if one was the last.
+    fn choose(&mut self, part: &Part) -> Result<(), Fatal> {
+        let Part { slot, tokens, outputs, .. } = part;
+        let Some(answer) = &mut self.slots[*slot].answer else { return Ok(()) };
+        let guessed = &tokens[tokens.len() - outputs.len()..][1..];
+        let (mut right, mut ended) = (0, None);
+        for output in outputs {
+            let odds = answer.job.scores.map(|most| Odds::of(self.context.get_logits_ith(*output), most));
+            let Ok(token) = answer.job.sampler.sample(&self.context, *output) else {
                 let error = Error::InvalidArgument("the constraint allows no further token".into());
-                self.end(slot, |answer| answer.fail(error));
-                self.release(slot)
+                ended = Some(Err(error));
+                break;
+            };
+            ended = answer.take(token, odds, &self.loaded.model.vocab()).map(Ok);
+            if ended.is_some() || guessed.get(right) != Some(&token) {
+                break;
+            }
+            right += 1;
+        }
+        if !guessed.is_empty() {
+            answer.learn(guessed.len(), right);
+            let kept = self.slots[*slot].tokens.len() - (guessed.len() - right);
+            self.clear(*slot, kept)?;
+        }
+        match ended {
+            None => Ok(()),
+            Some(Ok(finish)) => self.complete(*slot, finish),
+            Some(Err(error)) => {
+                self.end(*slot, |answer| answer.fail(error));
+                self.release(*slot)
             }
         }
     }

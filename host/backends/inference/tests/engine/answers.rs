@@ -3,18 +3,18 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{chat, config, engine, greedy, in_a_minute, long_prompt, run, soon};
-use corral_inference::{Config, Constraint, Engine, Error, Finish, Input, Options, Role, Status, Template};
+use corral_inference::{
+    Config, Constraint, Engine, Error, Finish, Input, Options, Owner, Role, Status, Template,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loaded_engine_describes_its_model() {
     let engine = Engine::start(config()).unwrap();
     engine.ready().await.unwrap();
     assert_eq!(engine.status(), Status::Ready);
-    let model = engine.describe(None).unwrap();
+    let model = engine.describe().unwrap();
     assert_eq!((model.name.as_str(), model.context_length), ("smollm2-135m-instruct-q4_1", 512));
     assert_eq!(model.template, Template::Embedded);
-    assert_eq!(engine.describe(Some(&model.name)), Ok(model));
-    assert_eq!(engine.describe(Some("other")), Err(Error::NoSuchModel));
     let load = engine.load();
     assert_eq!((load.slots, load.kv_capacity, load.queued, load.running), (4, 2048, 0, 0));
 }
@@ -63,7 +63,7 @@ async fn four_staggered_answers_equal_their_single_runs() {
 #[tokio::test]
 async fn dropping_frees_the_slot_in_every_phase() {
     let engine = engine(Config { parallel: 1, n_ctx: 2048, n_batch: 64, ..config() }).await;
-    let start = |input| engine.generate(None, input, greedy(1000), in_a_minute());
+    let start = |input| engine.generate(input, greedy(1000), in_a_minute());
     // In decoding.
     let mut decoding = start(Input::Prompt("One, two,".into())).await.unwrap();
     decoding.next(1).await.unwrap();
@@ -85,7 +85,7 @@ async fn dropping_frees_the_slot_in_every_phase() {
 #[tokio::test]
 async fn a_full_queue_says_when_to_return() {
     let engine = engine(Config { parallel: 1, queue: 1, ..config() }).await;
-    let start = || engine.generate(None, Input::Prompt("One, two,".into()), greedy(400), in_a_minute());
+    let start = || engine.generate(Input::Prompt("One, two,".into()), greedy(400), in_a_minute());
     let mut running = start().await.unwrap();
     running.next(1).await.unwrap();
     let _queued = start().await.unwrap();
@@ -100,12 +100,11 @@ async fn a_full_queue_says_when_to_return() {
 async fn a_deadline_ends_every_phase() {
     let engine = engine(Config { parallel: 1, n_ctx: 2048, n_batch: 64, ..config() }).await;
     let in_millis = |millis| Instant::now() + Duration::from_millis(millis);
-    let past = engine.generate(None, Input::Prompt("x".into()), greedy(9), Instant::now()).await;
+    let past = engine.generate(Input::Prompt("x".into()), greedy(9), Instant::now()).await;
     assert_eq!(past.err(), Some(Error::Deadline));
     let mut decoding =
-        engine.generate(None, Input::Prompt("One, two,".into()), greedy(1500), in_millis(700)).await.unwrap();
-    let mut queued =
-        engine.generate(None, Input::Prompt("x".into()), greedy(9), in_millis(200)).await.unwrap();
+        engine.generate(Input::Prompt("One, two,".into()), greedy(1500), in_millis(700)).await.unwrap();
+    let mut queued = engine.generate(Input::Prompt("x".into()), greedy(9), in_millis(200)).await.unwrap();
     let began = Instant::now();
     assert_eq!(queued.next(1).await, Err(Error::Deadline));
     assert!(began.elapsed() < Duration::from_secs(2));
@@ -116,7 +115,7 @@ async fn a_deadline_ends_every_phase() {
     };
     assert_eq!(ended, Error::Deadline);
     let mut reading =
-        engine.generate(None, Input::Prompt(long_prompt(1800)), greedy(9), in_millis(300)).await.unwrap();
+        engine.generate(Input::Prompt(long_prompt(1800)), greedy(9), in_millis(300)).await.unwrap();
     assert_eq!(reading.next(1).await, Err(Error::Deadline));
     soon("the slot is free", || engine.load().running == 0).await;
 }
@@ -125,8 +124,8 @@ async fn a_deadline_ends_every_phase() {
 async fn a_prompt_without_room_is_refused_with_both_counts() {
     let engine = engine(config()).await;
     let prompt = Input::Prompt(long_prompt(600));
-    let need = engine.count_tokens(None, prompt.clone()).await.unwrap();
-    let refused = engine.generate(None, prompt, greedy(9), in_a_minute()).await.err();
+    let need = engine.count_tokens(prompt.clone()).await.unwrap();
+    let refused = engine.generate(prompt, greedy(9), in_a_minute()).await.err();
     assert_eq!(refused, Some(Error::ContextOverflow { need, have: 511 }));
 }
 
@@ -186,7 +185,7 @@ async fn a_grammar_binds_and_a_bad_one_is_refused() {
         schema("{"),
         schema(&nested),
     ] {
-        let refused = engine.generate(None, Input::Prompt("x".into()), bad.clone(), in_a_minute()).await;
+        let refused = engine.generate(Input::Prompt("x".into()), bad.clone(), in_a_minute()).await;
         assert!(matches!(refused.err(), Some(Error::InvalidArgument(_))), "{bad:?}");
     }
 }
@@ -195,10 +194,10 @@ async fn a_grammar_binds_and_a_bad_one_is_refused() {
 async fn a_long_prompt_does_not_stall_an_answer() {
     let engine = engine(Config { n_ctx: 2048, n_batch: 64, ..config() }).await;
     let mut talking =
-        engine.generate(None, Input::Prompt("One, two,".into()), greedy(2000), in_a_minute()).await.unwrap();
+        engine.generate(Input::Prompt("One, two,".into()), greedy(2000), in_a_minute()).await.unwrap();
     talking.next(1).await.unwrap();
     let mut reading =
-        engine.generate(None, Input::Prompt(long_prompt(1500)), greedy(1), in_a_minute()).await.unwrap();
+        engine.generate(Input::Prompt(long_prompt(1500)), greedy(1), in_a_minute()).await.unwrap();
     soon("it reads", || engine.load().running == 2).await;
     let mut tokens = 0;
     loop {
@@ -215,7 +214,7 @@ async fn a_long_prompt_does_not_stall_an_answer() {
 async fn stopping_ends_every_answer() {
     let engine = engine(config()).await;
     let mut running =
-        engine.generate(None, Input::Prompt("One, two,".into()), greedy(400), in_a_minute()).await.unwrap();
+        engine.generate(Input::Prompt("One, two,".into()), greedy(400), in_a_minute()).await.unwrap();
     running.next(1).await.unwrap();
     engine.stop().await;
     let ended = loop {
@@ -226,9 +225,9 @@ async fn stopping_ends_every_answer() {
     assert!(matches!(ended, Error::Unavailable(_)));
     assert!(matches!(engine.status(), Status::Failed(_)));
     assert!(matches!(engine.ready().await, Err(Error::Unavailable(_))));
-    let refused = engine.generate(None, Input::Prompt("x".into()), greedy(1), in_a_minute()).await;
+    let refused = engine.generate(Input::Prompt("x".into()), greedy(1), in_a_minute()).await;
     assert!(matches!(refused.err(), Some(Error::Unavailable(_))));
-    engine.forget("a").await;
+    engine.forget(&Owner::Session("a".into())).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use corral_inference::{Config, Engine, Event, Finish, Input, Message, Options, Role, Usage};
+use corral_inference::{Config, Engine, Event, Finish, Input, Message, Options, Owner, Role, Usage};
 
 const MODEL: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
@@ -45,6 +45,16 @@ pub fn greedy(max_tokens: u32) -> Options {
     }
 }
 
+/// A session as an owner.
+pub fn session(id: &str) -> Option<Owner> {
+    Some(Owner::Session(id.into()))
+}
+
+/// A client as an owner.
+pub fn client(key: &str) -> Option<Owner> {
+    Some(Owner::Client(key.into()))
+}
+
 /// A text of about so many tokens.
 pub fn long_prompt(tokens: usize) -> String {
     let words = ["the", "horse", "ran", "over", "green", "hills", "and", "saw"];
@@ -54,12 +64,13 @@ pub fn long_prompt(tokens: usize) -> String {
 /// The whole answer to `input`.
 pub async fn run(engine: &Engine, input: Input, options: Options) -> Answer {
     let deadline = Instant::now() + Duration::from_secs(120);
-    let mut generation = engine.generate(None, input, options, deadline).await.unwrap();
+    let mut generation = engine.generate(input, options, deadline).await.unwrap();
     let mut text = String::new();
     loop {
         for event in generation.next(16).await.unwrap() {
             match event {
                 Event::Delta(delta) => text.push_str(&delta),
+                Event::Scored(_) => {}
                 Event::Done { finish, usage } => return Answer { text, finish, usage },
             }
         }

@@ -3,6 +3,11 @@
 //! One thread, temperature 0 and small micro-batches: then what is computed does not depend on what
 //! is computed beside it.
 
+mod adapters;
 mod answers;
 mod cache;
+mod choice;
 mod harness;
+mod lookup;
+mod models;
+mod turns;

@@ -1,0 +1,224 @@
+//! An answer as it grows, and what whole answers and streams have in common.
+
+use serde::Serialize;
+
+use super::event::{Done, Event};
+use super::logprobs::Logprobs;
+use crate::chat::{self, Sources, Trimmed};
+use crate::corral::chat::turns;
+use crate::corral::host::inference::{self, Scored};
+use crate::failure::Failure;
+
+/// What every part of an answer repeats.
+#[derive(Debug, Clone, Serialize)]
+pub struct Head {
+    pub id: String,
+    /// Seconds since 1970.
+    pub created: u64,
+    pub model: String,
+}
+
+/// A whole answer under way.
+pub struct Answer {
+    head: Head,
+    text: String,
+    /// None unless they were asked for.
+    scored: Option<Vec<Scored>>,
+    read: Read,
+    done: Option<Done>,
+}
+
+/// What a session's turn was given to read.
+#[derive(Default)]
+pub struct Read {
+    pub sources: Vec<turns::Source>,
+    pub trimmed: Option<turns::Trimmed>,
+}
+
+#[derive(Serialize)]
+pub struct Body {
+    #[serde(flatten)]
+    head: Head,
+    object: &'static str,
+    choices: [Choice; 1],
+    usage: Usage,
+}
+
+#[derive(Serialize)]
+struct Choice {
+    index: u32,
+    message: Message,
+    logprobs: Option<Logprobs>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Message {
+    role: &'static str,
+    content: String,
+    /// Answers are not refused here.
+    refusal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corral: Option<Corral>,
+}
+
+/// What a session's turn has besides: OpenAI has no place for it.
+#[derive(Serialize)]
+pub struct Corral {
+    #[serde(flatten)]
+    sources: Sources,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trimmed: Option<Trimmed>,
+    persisted: bool,
+}
+
+#[derive(Serialize)]
+pub struct Usage {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u64,
+    prompt_tokens_details: PromptTokens,
+}
+
+#[derive(Serialize)]
+struct PromptTokens {
+    cached_tokens: u32,
+}
+
+impl Answer {
+    pub fn new(head: Head, with_logprobs: bool) -> Self {
+        let scored = with_logprobs.then(Vec::new);
+        Self { head, text: String::new(), scored, read: Read::default(), done: None }
+    }
+
+    pub fn take(&mut self, event: Event) {
+        match event {
+            Event::Sources(sources) => self.read.sources = sources,
+            Event::Trimmed(trimmed) => self.read.trimmed = Some(trimmed),
+            Event::Scored(tokens) => self.scored.get_or_insert_default().extend(tokens),
+            Event::Delta(text) => self.text.push_str(&text),
+            Event::Done(done) => self.done = Some(done),
+            Event::Waiting => {}
+        }
+    }
+
+    /// What the client gets of it. An answer that breaks off is none.
+    pub fn body(self) -> Result<Body, Failure> {
+        let done = self.done.ok_or(Failure::Unavailable)?;
+        let corral = done.persisted.map(|persisted| Corral::new(self.read, persisted));
+        let choice = Choice {
+            index: 0,
+            message: Message { role: "assistant", content: self.text, refusal: None, corral },
+            logprobs: self.scored.map(Logprobs::from),
+            finish_reason: chat::finish_reason(done.finish),
+        };
+        Ok(Body { head: self.head, object: "chat.completion", choices: [choice], usage: done.usage.into() })
+    }
+}
+
+impl Corral {
+    pub fn new(read: Read, persisted: bool) -> Self {
+        Self { sources: read.sources.into(), trimmed: read.trimmed.map(Trimmed::from), persisted }
+    }
+}
+
+impl From<inference::Usage> for Usage {
+    fn from(usage: inference::Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            total_tokens: u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens),
+            prompt_tokens_details: PromptTokens { cached_tokens: usage.cached_tokens },
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod samples {
+    //! Answers to test with.
+
+    use super::*;
+    use crate::sse::samples;
+
+    pub fn head() -> Head {
+        Head { id: "chatcmpl-1".to_owned(), created: 1_800_000_000, model: "small".to_owned() }
+    }
+
+    pub fn done(persisted: Option<bool>) -> Event {
+        let turns::Done { finish, usage, .. } = samples::done(true);
+        Event::Done(Done { finish, usage, persisted })
+    }
+
+    pub fn delta(text: &str) -> Event {
+        Event::Delta(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::samples::{delta, done, head};
+    use super::*;
+    use crate::openai::completions::logprobs::samples::scored;
+    use crate::sse::samples::source;
+
+    fn body(with_logprobs: bool, events: Vec<Event>) -> Value {
+        let mut answer = Answer::new(head(), with_logprobs);
+        events.into_iter().for_each(|event| answer.take(event));
+        serde_json::to_value(answer.body().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_whole_answer_reads_like_this() {
+        let expected = json!({
+            "id": "chatcmpl-1", "object": "chat.completion", "created": 1_800_000_000, "model": "small",
+            "choices": [{
+                "index": 0,
+                "message": {"role": "assistant", "content": "Hi there!", "refusal": null},
+                "logprobs": null,
+                "finish_reason": "stop",
+            }],
+            "usage": {
+                "prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4,
+                "prompt_tokens_details": {"cached_tokens": 2},
+            },
+        });
+        assert_eq!(body(false, vec![delta("Hi"), Event::Waiting, delta(" there!"), done(None)]), expected);
+    }
+
+    #[test]
+    fn a_turn_says_what_it_read_and_whether_it_is_stored() {
+        let trimmed = turns::Trimmed { turns: 1, sources: 0, tokens: 9, retrieval_unavailable: false };
+        let answer =
+            body(false, vec![Event::Sources(vec![source()]), Event::Trimmed(trimmed), done(Some(false))]);
+        let corral = &answer["choices"][0]["message"]["corral"];
+        assert_eq!(corral["sources"][0]["document_id"], "d");
+        assert_eq!(corral["trimmed"], json!({"turns": 1, "sources": 0, "tokens": 9}));
+        assert_eq!(corral["persisted"], false);
+        let plain = body(false, vec![Event::Sources(Vec::new()), done(Some(true))]);
+        assert_eq!(plain["choices"][0]["message"]["corral"], json!({"sources": [], "persisted": true}));
+    }
+
+    #[test]
+    fn log_probabilities_are_there_if_asked_for_even_where_there_are_none() {
+        let events = vec![
+            Event::Scored(vec![scored("Hi")]),
+            delta("Hi"),
+            Event::Scored(vec![scored("!")]),
+            delta("!"),
+            done(None),
+        ];
+        let tokens = &body(true, events)["choices"][0]["logprobs"]["content"];
+        assert_eq!((&tokens[0]["token"], &tokens[1]["token"]), (&json!("Hi"), &json!("!")));
+        let none = body(true, vec![done(None)]);
+        assert_eq!(none["choices"][0]["logprobs"], json!({"content": [], "refusal": null}));
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_a_failure() {
+        let mut answer = Answer::new(head(), false);
+        answer.take(delta("Hi"));
+        assert!(matches!(answer.body(), Err(Failure::Unavailable)));
+    }
+}

@@ -1,0 +1,211 @@
+//! The body of a request for a chat completion.
+
+use super::{format, messages, options, owner, session, unsupported};
+use crate::corral::host::inference::{Message, Options};
+use crate::failure::Failure;
+use crate::openai::field::{Field, Object};
+use crate::openai::{self, Mistake};
+use crate::request::Input;
+
+#[derive(Debug)]
+pub struct Request {
+    pub model: String,
+    pub asked: Asked,
+    pub options: Options,
+    pub delivery: Delivery,
+}
+
+/// Where the conversation is.
+#[derive(Debug)]
+pub enum Asked {
+    /// All of it is in the messages.
+    Messages(Vec<Message>),
+    /// The server keeps it: this is its next turn, under a name of the client's if it has one.
+    Turn { session: String, id: Option<String>, message: String },
+}
+
+/// How the answer comes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Delivery {
+    Whole,
+    Stream { with_usage: bool },
+}
+
+const NAMES: &[&str] = &["model", "messages", "stream", "stream_options", "metadata"];
+
+/// As long as any name may be.
+const MODEL_BYTES: usize = 512;
+
+impl Request {
+    pub fn read(input: &Input) -> Result<Self, Failure> {
+        let value = openai::body(input)?;
+        // The body is UTF-8, or it would not have become a value.
+        let text = std::str::from_utf8(&input.body).unwrap_or_default();
+        Ok(Self::from_body(&Field::body(&value).object()?, text, input)?)
+    }
+
+    fn from_body(body: &Object, text: &str, input: &Input) -> Result<Self, Mistake> {
+        unsupported::check(body, &[NAMES, options::NAMES, format::NAMES, &owner::NAMES].concat())?;
+        let model = body.required("model")?.text(1..=MODEL_BYTES)?.to_owned();
+        let asked = asked(body, input)?;
+        let delivery = delivery(body)?;
+        let options = Options {
+            constraint: format::read(body, text)?,
+            owner: Some(owner::read(body)?),
+            ..options::read(body)?
+        };
+        Ok(Self { model, asked, options, delivery })
+    }
+}
+
+fn asked(body: &Object, input: &Input) -> Result<Asked, Mistake> {
+    let said = body.required("messages")?;
+    match session::read(body, input)? {
+        None => messages::read(&said).map(Asked::Messages),
+        Some(session) => {
+            let id = session::turn_id(input)?;
+            Ok(Asked::Turn { session, id, message: messages::last(&said)? })
+        }
+    }
+}
+
+fn delivery(body: &Object) -> Result<Delivery, Mistake> {
+    let streams = body.read("stream", |field| field.boolean())?.unwrap_or_default();
+    match body.get("stream_options") {
+        Some(field) if !streams => {
+            let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+            Err(Mistake::out_of_place(&field.place, message))
+        }
+        Some(field) => with_usage(&field.object()?).map(|with_usage| Delivery::Stream { with_usage }),
+        None if streams => Ok(Delivery::Stream { with_usage: false }),
+        None => Ok(Delivery::Whole),
+    }
+}
+
+fn with_usage(options: &Object) -> Result<bool, Mistake> {
+    options.only(&["include_usage", "include_obfuscation"])?;
+    match options.get("include_obfuscation") {
+        Some(field) if field.boolean()? => {
+            let reason = "Put TLS in front of this server where others could count what it sends.";
+            return Err(Mistake::unsupported(&field.place, reason));
+        }
+        _ => {}
+    }
+    Ok(options.read("include_usage", |field| field.boolean())?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::corral::host::inference::{Owner, Role};
+    use crate::reply::{Dialect, Reply};
+
+    fn input(body: &Value) -> Input {
+        Input { body: body.to_string().into_bytes(), ..Input::default() }
+    }
+
+    /// The least that there is, with something added.
+    fn with(name: &str, value: Value) -> Value {
+        let mut body = json!({"model": "small", "messages": [{"role": "user", "content": "Hi"}]});
+        body[name] = value;
+        body
+    }
+
+    /// Status, param and code.
+    fn refused(input: &Input) -> (u16, Value, Value) {
+        let reply = Reply::refusal(Request::read(input).unwrap_err(), Dialect::OpenAi);
+        let body: Value = serde_json::from_slice(&reply.body).unwrap();
+        (reply.status, body["error"]["param"].clone(), body["error"]["code"].clone())
+    }
+
+    #[test]
+    fn the_least_request_is_a_conversation_answered_whole_for_this_client() {
+        let request = Request::read(&input(&with("user", json!(null)))).unwrap();
+        assert_eq!((request.model.as_str(), request.delivery), ("small", Delivery::Whole));
+        let Asked::Messages(messages) = request.asked else { panic!("no messages") };
+        assert!(messages[0].role == Role::User && messages[0].content == "Hi");
+        assert!(matches!(request.options.owner, Some(Owner::Client(division)) if division.is_empty()));
+        assert!(request.options.max_tokens.is_none() && request.options.adapter.is_none());
+    }
+
+    #[test]
+    fn a_session_makes_the_last_message_its_turn() {
+        let mut body = with("metadata", json!({"session_id": "s"}));
+        body["messages"] = json!([{"role": "tool"}, {"role": "user", "content": "And now?"}]);
+        let keyed = Input { idempotency_key: Some("t".to_owned()), ..input(&body) };
+        let Asked::Turn { session, id, message } = Request::read(&keyed).unwrap().asked else {
+            panic!("no turn")
+        };
+        assert_eq!((session.as_str(), id.as_deref(), message.as_str()), ("s", Some("t"), "And now?"));
+        let header = Input { session: Some("s".to_owned()), ..input(&with("user", json!("ada"))) };
+        assert!(matches!(Request::read(&header).unwrap().asked, Asked::Turn { id: None, .. }));
+    }
+
+    #[test]
+    fn a_stream_has_usage_if_it_is_asked_for() {
+        for (options, with_usage) in [
+            (json!(null), false),
+            (json!({}), false),
+            (json!({"include_usage": true}), true),
+            (json!({"include_usage": false, "include_obfuscation": false}), false),
+        ] {
+            let mut body = with("stream", json!(true));
+            body["stream_options"] = options;
+            assert_eq!(Request::read(&input(&body)).unwrap().delivery, Delivery::Stream { with_usage });
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_a_400_that_names_it() {
+        let stream = |options: Value| {
+            let mut body = with("stream", json!(true));
+            body["stream_options"] = options;
+            body
+        };
+        for (body, param, code) in [
+            (json!([]), json!(null), json!("invalid_type")),
+            (json!({"messages": []}), json!("model"), json!("missing_required_parameter")),
+            (json!({"model": "small"}), json!("messages"), json!("missing_required_parameter")),
+            (with("model", json!(5)), json!("model"), json!("invalid_type")),
+            (with("model", json!("")), json!("model"), json!("empty_string")),
+            (with("messages", json!({})), json!("messages"), json!("invalid_type")),
+            (with("max_token", json!(5)), json!("max_token"), json!("unknown_parameter")),
+            (with("tools", json!([{}])), json!("tools"), json!("unsupported_parameter")),
+            (with("temperature", json!(3)), json!("temperature"), json!("decimal_above_max_value")),
+            (
+                with("response_format", json!({"type": "x"})),
+                json!("response_format.type"),
+                json!("invalid_value"),
+            ),
+            (with("user", json!(5)), json!("user"), json!("invalid_type")),
+            (with("metadata", json!([])), json!("metadata"), json!("invalid_type")),
+            (with("stream", json!("yes")), json!("stream"), json!("invalid_type")),
+            (with("stream_options", json!({})), json!("stream_options"), json!(null)),
+            (stream(json!([])), json!("stream_options"), json!("invalid_type")),
+            (stream(json!({"x": 1})), json!("stream_options.x"), json!("unknown_parameter")),
+            (
+                stream(json!({"include_obfuscation": true})),
+                json!("stream_options.include_obfuscation"),
+                json!("unsupported_parameter"),
+            ),
+        ] {
+            assert_eq!(refused(&input(&body)), (400, param, code), "{body}");
+        }
+    }
+
+    #[test]
+    fn json_that_cannot_be_read_is_a_400_without_a_parameter() {
+        for body in [&b""[..], b"{", b"{\"model\": NaN}", b"\xff", &b"[".repeat(5000)] {
+            let input = Input { body: body.to_vec(), ..Input::default() };
+            assert_eq!(refused(&input), (400, json!(null), json!(null)));
+        }
+    }
+
+    #[test]
+    fn the_content_type_does_not_matter() {
+        let typed = Input { content_type: Some("text/plain".to_owned()), ..input(&with("n", json!(1))) };
+        assert!(Request::read(&typed).is_ok());
+    }
+}

@@ -1,0 +1,221 @@
+//! The models of a host by name: started together, chosen call by call, loaded and unloaded while others answer.
+//!
+//! Not here: how one of them answers (`engine`, `remote`).
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use crate::{Config, Error, Generation, Input, Load, Model, Options, Owner, Status, served::Served};
+
+/// How often a model that is unloaded is asked whether its last answer has ended.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// All models of a host. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Models(Arc<RwLock<Vec<Entry>>>);
+
+/// A model in the settings. The first one is the default.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    config: Config,
+    /// None while it is not loaded.
+    served: Option<Served>,
+}
+
+/// A model in the settings, and how it is; none while it is not loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// How it is; none while it is not loaded.
+    pub status: Option<Status>,
+    /// Its gauges and counters.
+    pub load: Load,
+}
+
+impl Models {
+    /// Checks the settings, and begins to load every model that they do not leave for later.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::start`](crate::Engine::start)(crate::Engine::start) and [`Remote::start`](crate::Remote::start).
+    pub fn start(config: Config) -> Result<Self, Error> {
+        config.check()?;
+        let mut settings = vec![(config.model_name(), config.clone())];
+        settings.extend(config.models);
+        let mut entries = Vec::new();
+        for (index, (name, config)) in settings.into_iter().enumerate() {
+            let config = Config { name: Some(name.clone()), ..config };
+            let wanted = config.load || index == 0;
+            let served = wanted.then(|| Served::start(&config)).transpose()?;
+            entries.push(Entry { name, config, served });
+        }
+        Ok(Self(Arc::new(RwLock::new(entries))))
+    }
+
+    /// Waits until every model that is being loaded is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] says which one will not be, and why.
+    pub async fn ready(&self) -> Result<(), Error> {
+        for (name, served) in self.all() {
+            let named = |error| Error::Unavailable(format!("the model {name}: {error}"));
+            served.ready().await.map_err(named)?;
+        }
+        Ok(())
+    }
+
+    /// Every model in the settings, the default first.
+    #[must_use]
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = |entry: &Entry| Listed {
+            name: entry.name.clone(),
+            status: entry.served.as_ref().map(Served::status),
+            load: entry.served.as_ref().map(Served::load).unwrap_or_default(),
+        };
+        self.read(|entries| entries.iter().map(listed).collect())
+    }
+
+    /// The models that can be used now, the default first.
+    pub async fn ready_ones(&self) -> Vec<Model> {
+        let mut models = Vec::new();
+        for (_, served) in self.all() {
+            models.extend(served.describe().await.ok());
+        }
+        models
+    }
+
+    /// What is known of a model; none is the default one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchModel`], also for one that is not loaded, and [`Error::Unavailable`] while it loads or when it
+    /// failed.
+    pub async fn describe(&self, model: Option<&str>) -> Result<Model, Error> {
+        self.named(model)?.describe().await
+    }
+
+    /// As [`Engine::count_tokens`](crate::Engine::count_tokens).
+    ///
+    /// # Errors
+    ///
+    /// Also those of [`Self::describe`].
+    pub async fn count_tokens(&self, model: Option<&str>, input: Input) -> Result<u32, Error> {
+        self.named(model)?.count_tokens(input).await
+    }
+
+    /// As [`Engine::generate`](crate::Engine::generate).
+    ///
+    /// # Errors
+    ///
+    /// Also those of [`Self::describe`].
+    pub async fn generate(
+        &self,
+        model: Option<&str>,
+        input: Input,
+        options: Options,
+        deadline: Instant,
+    ) -> Result<Generation, Error> {
+        self.named(model)?.generate(input, options, deadline).await
+    }
+
+    /// As [`Engine::prepare`](crate::Engine::prepare).
+    ///
+    /// # Errors
+    ///
+    /// Also those of [`Self::describe`].
+    pub async fn prepare(&self, model: Option<&str>, input: Input, owner: Owner) -> Result<(), Error> {
+        self.named(model)?.prepare(input, owner).await
+    }
+
+    /// As [`Engine::forget`](crate::Engine::forget), in every model.
+    pub async fn forget(&self, owner: &Owner) {
+        for (_, served) in self.all() {
+            served.forget(owner).await;
+        }
+    }
+
+    /// As [`Engine::resting`](crate::Engine::resting), of all models. Waits for those that are still being loaded.
+    pub async fn resting(&self) -> BTreeSet<Owner> {
+        let mut resting = BTreeSet::new();
+        for (_, served) in self.all() {
+            resting.extend(served.resting().await);
+        }
+        resting
+    }
+
+    /// Loads a model of the settings, and waits until it is ready. One that is loaded already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchModel`], and those of [`Self::start`] and [`Self::ready`].
+    pub async fn load(&self, name: &str) -> Result<(), Error> {
+        let served = self.write(|entries| {
+            let entry = entries.iter_mut().find(|entry| entry.name == name).ok_or(Error::NoSuchModel)?;
+            match entry.served.clone().filter(|served| !matches!(served.status(), Status::Failed(_))) {
+                Some(served) => Ok(served),
+                None => Ok::<_, Error>(entry.served.insert(Served::start(&entry.config)?).clone()),
+            }
+        })?;
+        served.ready().await
+    }
+
+    /// Takes a model out of service and frees what it holds: calls find it no more, answers under way have until
+    /// `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchModel`], and [`Error::InvalidArgument`] for the default model.
+    pub async fn unload(&self, name: &str, deadline: Instant) -> Result<(), Error> {
+        let served = self.write(|entries| {
+            let at = entries.iter().position(|entry| entry.name == name).ok_or(Error::NoSuchModel)?;
+            if at == 0 {
+                return Err(Error::InvalidArgument("the default model cannot be unloaded".into()));
+            }
+            Ok(entries[at].served.take())
+        })?;
+        let Some(served) = served else { return Ok(()) };
+        while Instant::now() < deadline {
+            let load = served.load();
+            if load.running + load.queued == 0 {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        served.stop().await;
+        tracing::info!(model = name, "model unloaded");
+        Ok(())
+    }
+
+    /// As [`Engine::stop`](crate::Engine::stop), for every model.
+    pub async fn stop(&self) {
+        for (_, served) in self.all() {
+            served.stop().await;
+        }
+    }
+
+    fn named(&self, model: Option<&str>) -> Result<Served, Error> {
+        self.read(|entries| {
+            let named = |entry: &&Entry| model.is_none_or(|name| entry.name == name);
+            entries.iter().find(named).and_then(|entry| entry.served.clone()).ok_or(Error::NoSuchModel)
+        })
+    }
+
+    fn all(&self) -> Vec<(String, Served)> {
+        let loaded = |entry: &Entry| Some((entry.name.clone(), entry.served.clone()?));
+        self.read(|entries| entries.iter().filter_map(loaded).collect())
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&[Entry]) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut [Entry]) -> T) -> T {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}

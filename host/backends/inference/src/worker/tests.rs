@@ -1,0 +1,89 @@
+//! What ends when a step cannot be computed, and what goes on.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::{Config, Event, Options, generation::Message, sampling::Sampler, shared::live};
+
+/// An engine's insides, the model being loaded.
+async fn shared() -> Arc<Shared> {
+    let model =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
+    let config = Config { model: model.into(), n_ctx: 256, n_batch: 64, threads: 1, ..Config::default() };
+    let shared = Arc::new(Shared::new(config));
+    let worker = Arc::clone(&shared);
+    thread::spawn(move || live(&worker));
+    shared.settled().await.expect("the models are here: run `make setup` first");
+    shared
+}
+
+fn push(shared: &Shared, prompt: Vec<LlamaToken>, limit: u32) -> mpsc::Receiver<Message> {
+    let loaded = shared.loaded().unwrap();
+    let settings = Options { temperature: Some(0.0), ..Options::default() }.settle(&shared.config).unwrap();
+    let (events, receiver) = mpsc::channel(1024);
+    let job = Job {
+        sampler: Sampler::new(&loaded.model, &settings, &[], None, &[]).unwrap(),
+        prompt,
+        limit,
+        stop: Vec::new(),
+        leading_space: false,
+        shared: 0,
+        scores: None,
+        adapter: None,
+        owner: None,
+        principal: None,
+        submitted: Instant::now(),
+        deadline: Instant::now() + Duration::from_secs(60),
+        events,
+    };
+    shared.push(job).unwrap();
+    receiver
+}
+
+/// The text of an answer to its end, or why there is none.
+async fn answer(mut events: mpsc::Receiver<Message>) -> Result<String, Error> {
+    let mut text = String::new();
+    loop {
+        match events.recv().await.expect("the engine is there")? {
+            Event::Delta(delta) => text.push_str(&delta),
+            Event::Scored(_) => {}
+            Event::Done { .. } => return Ok(text),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poisoned_prompt_ends_alone() {
+    let shared = shared().await;
+    let sound = || shared.loaded().unwrap().model.vocab().tokenize(b"One, two,", false, false);
+    let poisoned = vec![LlamaToken(1), LlamaToken(i32::MAX)];
+    let expected = answer(push(&shared, sound(), 40)).await.unwrap();
+    let mut beside = push(&shared, sound(), 40);
+    assert!(matches!(beside.recv().await, Some(Ok(Event::Delta(_)))));
+    for _ in 0..3 {
+        let failed = answer(push(&shared, poisoned.clone(), 4)).await;
+        assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+    }
+    let rest = answer(beside).await.unwrap();
+    assert!(expected.ends_with(&rest) && !rest.is_empty(), "{rest:?} of {expected:?}");
+    assert_eq!(answer(push(&shared, sound(), 40)).await.unwrap(), expected);
+    shared.queue.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_context_that_computes_nothing_any_more_is_made_anew() {
+    let shared = shared().await;
+    for _ in 0..20 {
+        let failed = answer(push(&shared, vec![LlamaToken(i32::MAX)], 4)).await;
+        assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+    }
+    let sound = shared.loaded().unwrap().model.vocab().tokenize(b"One, two,", false, false);
+    assert!(!answer(push(&shared, sound, 8)).await.unwrap().is_empty());
+    shared.queue.stop();
+}

@@ -1,0 +1,91 @@
+//! Who sent a request, as far as the host can tell clients from each other.
+//!
+//! Not here: whether a client may do what it asks for.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use sha2::{Digest as _, Sha256};
+use std::{fmt::Write as _, net::IpAddr};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Bytes of a digest that are enough to tell clients apart.
+const TOLD: usize = 16;
+
+/// The sender of a request.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    credentials: Option<HeaderValue>,
+    forwarded: Option<HeaderValue>,
+    address: Option<IpAddr>,
+}
+
+impl Client {
+    /// From the head of its request, and where its connection comes from.
+    pub fn of(headers: &HeaderMap, address: Option<IpAddr>) -> Self {
+        let header = |name: &HeaderName| headers.get(name).cloned();
+        Self {
+            credentials: header(&AUTHORIZATION).or_else(|| header(&API_KEY)),
+            forwarded: header(&FORWARDED_FOR),
+            address,
+        }
+    }
+
+    /// Tells the holder of its credentials from others; without any, its address from others. Behind a proxy that is
+    /// what the proxy says beside the proxy's own, so that nobody gets to be another by saying so. A digest, which may
+    /// be kept and logged.
+    pub fn key(&self) -> String {
+        let mut digest = Sha256::new();
+        match (&self.credentials, &self.address) {
+            (Some(credentials), _) => {
+                digest.update(b"credentials\0");
+                digest.update(credentials.as_bytes());
+            }
+            (None, address) => {
+                digest.update(b"address\0");
+                digest.update(address.map(|address| address.to_string()).unwrap_or_default());
+                digest.update(b"\0");
+                digest.update(self.forwarded.as_ref().map_or(&b""[..], HeaderValue::as_bytes));
+            }
+        }
+        digest.finalize().iter().take(TOLD).fold(String::new(), |mut key, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(key, "{byte:02x}");
+            key
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(headers: &[(&'static str, &'static str)], address: [u8; 4]) -> String {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        Client::of(&headers, Some(address.into())).key()
+    }
+
+    #[test]
+    fn credentials_tell_clients_apart_wherever_they_are() {
+        let (one, other) = ([("authorization", "Bearer one")], [("authorization", "Bearer other")]);
+        assert_eq!(key(&one, [127, 0, 0, 1]), key(&one, [10, 0, 0, 1]));
+        assert_ne!(key(&one, [127, 0, 0, 1]), key(&other, [127, 0, 0, 1]));
+        assert_ne!(key(&[("x-api-key", "one")], [127, 0, 0, 1]), key(&[], [127, 0, 0, 1]));
+        assert!(!key(&one, [127, 0, 0, 1]).contains("one"));
+    }
+
+    #[test]
+    fn without_credentials_the_address_does_and_a_claim_does_not_make_it_another() {
+        assert_ne!(key(&[], [127, 0, 0, 1]), key(&[], [127, 0, 0, 2]));
+        let claims = [("x-forwarded-for", "127.0.0.2")];
+        assert_ne!(key(&claims, [127, 0, 0, 1]), key(&[], [127, 0, 0, 2]));
+        assert_ne!(
+            key(&claims, [127, 0, 0, 1]),
+            key(&[], [127, 0, 0, 1]),
+            "another one of the proxy's clients"
+        );
+    }
+}
