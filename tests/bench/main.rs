@@ -1,11 +1,12 @@
-//! What the host costs: a trivial route against a plain hyper server, a turn stage by stage, and the stores
-//! against each other and against Python.
+//! What the host costs: a trivial route against a plain hyper server, a turn stage by stage, the stores against each
+//! other and against Python, and text generation against llama.cpp's own server.
 //!
 //! All sides of a comparison run in turns in one run, under the same load; the figure that
 //! counts is their ratio. `cargo bench --workspace --bench corral -- --help` names the parts.
 
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
+mod inference;
 mod load;
 mod plain;
 mod stores;
@@ -13,6 +14,7 @@ mod turn;
 
 use anyhow::{Result, bail};
 use e2e::{Host, Settings};
+use inference::Scenario;
 
 /// A route that the gateway answers by itself: instance, routing, a JSON body.
 const ROUTE: &str = "/api/v1/nowhere";
@@ -22,13 +24,24 @@ const HELP: &str = "\
 Usage: cargo bench --workspace --bench corral -- [PART]...
 
 Parts, all of them if none is named:
-  route     a trivial route against plain hyper
-  turn      where the time of a chat turn goes
-  sessions  the session stores, and redis-py
-  vectors   the vector stores, and the Python client of Chroma
-  stores    sessions and vectors
+  route          a trivial route against plain hyper
+  turn           where the time of a chat turn goes
+  sessions       the session stores, and redis-py
+  vectors        the vector stores, and the Python client of Chroma
+  stores         sessions and vectors
+  speed          tokens a second and time to the first, for 1 to 16 users
+  conversations  more conversations than the engine has places for
+  interference   a long prompt that comes while others get their answers
+  grounded       turns with passages that change, Corral's sessions against the usual layout
+  memory         what the model takes, as computed and as measured
+  inference      speed, conversations, interference, grounded and memory
 
-  whole     has Chroma filled with all 100,000 passages twice, whatever time that takes";
+  whole          has Chroma filled with all 100,000 passages twice, whatever time that takes
+
+The parts of `inference` have llama.cpp's server beside Corral if a variable names it, by an absolute path:
+  LLAMA_SERVER=/usr/bin/llama-server cargo bench --workspace --bench corral -- inference
+Model, threads, n_ctx, n_batch, n_ubatch and parallel of both are what CORRAL_INFERENCE__THREADS and its like say.
+BENCH_SHORT=1 measures less; BENCH_CONTROL=1 has a second llama-server stand in for Corral, which shows the noise.";
 
 /// A part that can run alone.
 #[derive(Clone, Copy)]
@@ -37,6 +50,7 @@ enum Part {
     Turn,
     Sessions,
     Vectors,
+    Inference(Scenario),
 }
 
 fn main() -> Result<()> {
@@ -57,6 +71,7 @@ fn main() -> Result<()> {
                 Part::Turn => turn::stages().await?,
                 Part::Sessions => stores::sessions::compare().await?,
                 Part::Vectors => stores::vectors::compare(whole).await?,
+                Part::Inference(scenario) => scenario.compare().await?,
             }
         }
         Ok(())
@@ -74,11 +89,18 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
             "sessions" => parts.push(Part::Sessions),
             "vectors" => parts.push(Part::Vectors),
             "stores" => parts.extend([Part::Sessions, Part::Vectors]),
+            "speed" => parts.push(Part::Inference(Scenario::Speed)),
+            "conversations" => parts.push(Part::Inference(Scenario::Conversations)),
+            "interference" => parts.push(Part::Inference(Scenario::Interference)),
+            "grounded" => parts.push(Part::Inference(Scenario::Grounded)),
+            "memory" => parts.push(Part::Inference(Scenario::Memory)),
+            "inference" => parts.extend(Scenario::ALL.map(Part::Inference)),
             _ => bail!("there is no part `{argument}`\n{HELP}"),
         }
     }
     if parts.is_empty() {
         parts = vec![Part::Route, Part::Turn, Part::Sessions, Part::Vectors];
+        parts.extend(Scenario::ALL.map(Part::Inference));
     }
     Ok(parts)
 }
