@@ -56,3 +56,7 @@ impl Scenario {
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -2,6 +2,7 @@
 
 use super::{
     answer::{Answer, Question, message_of},
+    milliseconds,
     plan::Plan,
     server::{self, Server},
     table::Table,
@@ -38,8 +39,9 @@ pub async fn compare(plan: &Plan) -> Result<()> {
                 let answer = conversation.turn(server, &said).await?;
                 // In the first turn nothing can be there already.
                 if turn > 1 {
+                    table.add("first token, ms, from turn 2 on", side, milliseconds(answer.first));
                     let processor = server.processor_time()? - before;
-                    table.add("processor ms a turn, from turn 2 on", side, processor.as_secs_f64() * 1e3);
+                    table.add("processor ms a turn, from turn 2 on", side, milliseconds(processor));
                     tell(turn, &answer, side, &mut table);
                 }
             }
@@ -65,9 +67,7 @@ impl Conversation {
 }
 
 fn tell(turn: usize, answer: &Answer, side: usize, table: &mut Table) {
-    let first = answer.first.as_secs_f64() * 1e3;
-    table.add("first token, ms, from turn 2 on", side, first);
     table.add("prompt tokens computed, from turn 2 on", side, f64::from(answer.usage.computed()));
-    table.add(&format!("  turn {turn:>2}: first token, ms"), side, first);
+    table.add(&format!("  turn {turn:>2}: first token, ms"), side, milliseconds(answer.first));
     table.add(&format!("  turn {turn:>2}: prompt tokens"), side, f64::from(answer.usage.prompt));
 }

@@ -7,6 +7,7 @@ mod messages;
 mod session;
 
 use super::{
+    milliseconds,
     plan::Plan,
     server::{self, Program, Server},
     table::Table,
@@ -49,22 +50,21 @@ pub async fn compare(plan: &Plan) -> Result<()> {
     let mut table = Table::new(&servers);
     let turns = plan.amount(10, 3);
     println!("grounded, {turns} turns with {PASSAGES} new passages each:");
-    for round in 0..plan.amount(2, 1) {
-        let mut conversations = Vec::new();
-        for server in &servers {
-            conversations.push(Conversation::begin(server).await?);
-        }
-        for turn in 1..=turns {
-            let ask = Ask::new((round * turns + turn) as u64);
-            for (side, (conversation, server)) in conversations.iter_mut().zip(&servers).enumerate() {
-                conversation.give(&ask.passages).await?;
-                let before = server.processor_time()?;
-                let told = conversation.ask(&ask.question).await?;
-                tokio::time::sleep(READING).await;
-                let processor = server.processor_time()? - before;
-                table.add("processor ms a turn, reading included", side, processor.as_secs_f64() * 1e3);
-                tell(turn, &told, side, &mut table);
-            }
+    let mut conversations = Vec::new();
+    for server in &servers {
+        conversations.push(Conversation::begin(server).await?);
+    }
+    for turn in 1..=turns {
+        let ask = Ask::new(turn);
+        for (side, (conversation, server)) in conversations.iter_mut().zip(&servers).enumerate() {
+            conversation.give(&ask.passages).await?;
+            let before = server.processor_time()?;
+            let told = conversation.ask(&ask.question).await?;
+            tokio::time::sleep(READING).await;
+            table.add("first token, ms, all turns", side, milliseconds(told.first));
+            let processor = server.processor_time()? - before;
+            table.add("processor ms a turn, reading included", side, milliseconds(processor));
+            tell(turn, &told, side, &mut table);
         }
     }
     table.print();
@@ -106,10 +106,8 @@ impl<'s> Conversation<'s> {
     }
 }
 
-fn tell(turn: usize, told: &Told, side: usize, table: &mut Table) {
-    let first = told.first.as_secs_f64() * 1e3;
-    table.add("first token, ms, all turns", side, first);
+fn tell(turn: u64, told: &Told, side: usize, table: &mut Table) {
     table.add("prompt tokens computed, all turns", side, f64::from(told.computed));
-    table.add(&format!("  turn {turn:>2}: first token, ms"), side, first);
+    table.add(&format!("  turn {turn:>2}: first token, ms"), side, milliseconds(told.first));
     table.add(&format!("  turn {turn:>2}: prompt tokens"), side, f64::from(told.prompt));
 }

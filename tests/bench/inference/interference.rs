@@ -2,6 +2,7 @@
 
 use super::{
     answer::{Event, Question, Stream},
+    milliseconds,
     plan::Plan,
     server::{self, Server},
     settle,
@@ -44,8 +45,8 @@ pub async fn compare(plan: &Plan) -> Result<()> {
         for (side, server) in servers.iter().enumerate() {
             let round = Round::run(server, round).await?;
             settle().await;
-            table.add("longest gap of the others, ms", side, round.gap.as_secs_f64() * 1e3);
-            table.add("its first token, ms", side, round.first.as_secs_f64() * 1e3);
+            table.add("longest gap of the others, ms", side, milliseconds(round.gap));
+            table.add("its first token, ms", side, milliseconds(round.first));
             table.add("pieces that the others got meanwhile", side, round.pieces as f64);
             table.add("its tokens", side, f64::from(round.prompt));
         }

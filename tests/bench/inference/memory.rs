@@ -11,9 +11,9 @@ use super::{
 use anyhow::Result;
 use e2e::Gguf;
 
-/// Conversations that each server has had at last, of about 500 tokens each.
+/// Conversations that each server has had at last, of about 400 tokens each.
 const CONVERSATIONS: u64 = 8;
-const SENTENCES: usize = 30;
+const SENTENCES: usize = 20;
 
 pub async fn compare(plan: &Plan) -> Result<()> {
     let gguf = Gguf::read(&plan.model)?;

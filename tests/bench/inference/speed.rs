@@ -2,6 +2,7 @@
 
 use super::{
     answer::{Answer, Question},
+    milliseconds,
     plan::Plan,
     server::{self, Server},
     settle,
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 const USERS: [usize; 5] = [1, 2, 4, 8, 16];
 /// Answers in a round, where the users are fewer.
 const ANSWERS: usize = 4;
-const TOKENS: u32 = 32;
+const TOKENS: u32 = 24;
 
 /// What a round was like.
 struct Round {
@@ -62,12 +63,12 @@ impl Round {
     fn tell(&self, users: usize, side: usize, table: &mut Table) -> Result<()> {
         // What was really generated: an answer may be shorter than it was asked to be.
         let tokens: u32 = self.answers.iter().map(|answer| answer.usage.completion).sum();
-        let first: Vec<_> = self.answers.iter().map(|answer| answer.first.as_secs_f64() * 1e3).collect();
+        let first: Vec<_> = self.answers.iter().map(|answer| milliseconds(answer.first)).collect();
         let mut add = |what: &str, value: f64| table.add(&format!("{users:>2} users: {what}"), side, value);
         add("tokens/s", f64::from(tokens) / self.took.as_secs_f64());
         add("first token, ms, p50", quantile(&first, 0.5).context("no answers")?);
         add("first token, ms, p95", quantile(&first, 0.95).context("no answers")?);
-        add("processor ms a token", self.processor.as_secs_f64() * 1e3 / f64::from(tokens));
+        add("processor ms a token of answer", milliseconds(self.processor) / f64::from(tokens));
         Ok(())
     }
 }
