@@ -63,11 +63,14 @@ impl Round {
     fn tell(&self, users: usize, side: usize, table: &mut Table) -> Result<()> {
         // What was really generated: an answer may be shorter than it was asked to be.
         let tokens: u32 = self.answers.iter().map(|answer| answer.usage.completion).sum();
+        let computed: u32 = self.answers.iter().map(|answer| answer.usage.computed()).sum();
         let first: Vec<_> = self.answers.iter().map(|answer| milliseconds(answer.first)).collect();
         let mut add = |what: &str, value: f64| table.add(&format!("{users:>2} users: {what}"), side, value);
         add("tokens/s", f64::from(tokens) / self.took.as_secs_f64());
         add("first token, ms, p50", quantile(&first, 0.5).context("no answers")?);
         add("first token, ms, p95", quantile(&first, 0.95).context("no answers")?);
+        // Where one user's prompt may serve another's, what is common to all is computed less often.
+        add("prompt tokens computed", f64::from(computed) / self.answers.len() as f64);
         add("processor ms a token of answer", milliseconds(self.processor) / f64::from(tokens));
         Ok(())
     }
