@@ -42,13 +42,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let loaded = tokio::select! {
         loaded = load(config, &door, &operated, &metrics) => loaded,
-        () = stop.draining() => return Ok(serving.await?),
+        () = stop.draining() => {
+            serving.await?;
+            end_models(&operated).await;
+            return Ok(());
+        }
     };
     let host = match loaded {
         Ok(host) => host,
         Err(error) => {
             stop.now();
             serving.await?;
+            end_models(&operated).await;
             return Err(error);
         }
     };
@@ -60,6 +65,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     sweeping.abort();
     host.end().await;
     Ok(())
+}
+
+/// Ends engines that may still be loading: a thread in llama.cpp must not outlive what the process's exit takes down.
+async fn end_models(models: &OnceLock<Models>) {
+    if let Some(models) = models.get() {
+        models.stop().await;
+    }
 }
 
 /// Everything that was loaded.
