@@ -33,8 +33,9 @@ Parts, all of them if none is named:
   conversations  more conversations than the engine has places for
   interference   a long prompt that comes while others get their answers
   grounded       turns with passages that change, Corral's sessions against the usual layout
+  lookup         answers that quote and answers that do not, with guesses ahead and without
   memory         what the model takes, as computed and as measured
-  inference      speed, conversations, interference, grounded and memory
+  inference      speed, conversations, interference, grounded, lookup and memory
 
   whole          has Chroma filled with all 100,000 passages twice, whatever time that takes
 
@@ -93,6 +94,7 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
             "conversations" => parts.push(Part::Inference(Scenario::Conversations)),
             "interference" => parts.push(Part::Inference(Scenario::Interference)),
             "grounded" => parts.push(Part::Inference(Scenario::Grounded)),
+            "lookup" => parts.push(Part::Inference(Scenario::Lookup)),
             "memory" => parts.push(Part::Inference(Scenario::Memory)),
             "inference" => parts.extend(Scenario::ALL.map(Part::Inference)),
             _ => bail!("there is no part `{argument}`\n{HELP}"),

@@ -52,7 +52,8 @@ const GAUGES: [Number; 7] = [
     }),
 ];
 
-const COUNTERS: [Number; 5] = [
+const COUNTERS: [Number; 6] = [
+    ("inference_steps", "Steps computed, each for all that was under way", |load| load.steps),
     ("inference_generated_tokens", "Tokens generated", |load| load.generated_tokens),
     ("inference_prompt_tokens", "Tokens of prompts", |load| load.prompt_tokens),
     ("inference_cached_tokens", "Tokens of prompts that came from the cache", |load| load.cached_tokens),

@@ -22,8 +22,9 @@ use std::time::Duration;
 const PASSAGES: usize = 4;
 /// Of a passage: about 100 tokens, which stay one passage when they are stored.
 const SENTENCES: usize = 5;
-const TOKENS: u32 = 32;
-const READING: Duration = Duration::from_secs(1);
+/// The longest answer: some sentences.
+const TOKENS: u32 = 96;
+const READING: Duration = Duration::from_secs(2);
 
 /// What is asked in a turn.
 struct Ask {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const USERS: [usize; 5] = [1, 2, 4, 8, 16];
 /// Answers in a round, where the users are fewer.
 const ANSWERS: usize = 4;
-const TOKENS: u32 = 24;
+const TOKENS: u32 = 64;
 
 /// What a round was like.
 struct Round {

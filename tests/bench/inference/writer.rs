@@ -71,7 +71,8 @@ impl Writer {
     fn sentence(&mut self) -> String {
         let (subject, when) = (self.one(&SUBJECTS), self.one(&WHENS));
         let (verb, object) = (self.one(&VERBS), self.one(&OBJECTS));
-        format!("In the year {} {subject} {verb} {object} {when}.", 1_000 + self.below(1_000))
+        // The number first: what two prompts begin with alike, a server without Corral's walls computes only once.
+        format!("{} was the year when {subject} {verb} {object} {when}.", 1_000 + self.below(9_000))
     }
 
     fn one(&mut self, words: &[&'static str]) -> &'static str {

@@ -172,7 +172,7 @@ impl Default for Config {
             parallel: 4,
             threads: 0,
             lookup: 0,
-            cache_bytes: ByteSize::gib(1),
+            cache_bytes: ByteSize::gib(2),
             spill_folder: None,
             spill_bytes: ByteSize::gib(16),
             cache_age: Duration::from_hours(1),

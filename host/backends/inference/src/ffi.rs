@@ -7,6 +7,17 @@
 
 use llama_cpp_2::context::{LlamaContext, session::LlamaStateSeqFlags};
 
+/// Why there is no copy of a sequence's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoState {
+    /// It would take this many bytes.
+    #[error("there is no memory for a state of {0} bytes")]
+    Memory(usize),
+    /// A bug, here or there.
+    #[error("llama.cpp wrote {written} bytes of a state, and had announced {size}")]
+    Size { written: usize, size: usize },
+}
+
 const WHOLE: LlamaStateSeqFlags = LlamaStateSeqFlags::empty();
 
 /// A sequence's state. Only [`state`] makes one, and what has been on a disk is compared with what went there, so that
@@ -35,13 +46,20 @@ pub(crate) fn size(context: &LlamaContext<'_>, sequence: i32) -> usize {
     context.state_seq_get_size_ext(sequence, WHOLE)
 }
 
-/// A sequence's state; none if llama.cpp writes another number of bytes than it announced.
-pub(crate) fn state(context: &LlamaContext<'_>, sequence: i32) -> Option<State> {
-    let mut bytes = vec![0; size(context, sequence)];
+/// A sequence's state.
+pub(crate) fn state(context: &LlamaContext<'_>, sequence: i32) -> Result<State, NoState> {
+    let size = size(context, sequence);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size).map_err(|_full| NoState::Memory(size))?;
     // SAFETY: the buffer has the size that llama.cpp asks for, and nothing is computed in between: one thread owns the
     // context.
     let written = unsafe { context.state_seq_get_data_ext(bytes.as_mut_ptr(), sequence, WHOLE) };
-    (written == bytes.len()).then_some(State(bytes))
+    if written != size {
+        return Err(NoState::Size { written, size });
+    }
+    // SAFETY: llama.cpp has written as many bytes, and the buffer has room for them.
+    unsafe { bytes.set_len(size) };
+    Ok(State(bytes))
 }
 
 /// Puts a state into a sequence, in place of what is there. Whether llama.cpp took it.

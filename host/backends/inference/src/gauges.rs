@@ -20,6 +20,7 @@ pub(crate) struct Gauges {
     kv_capacity: AtomicU32,
     cache_bytes: AtomicU64,
     spilled_bytes: AtomicU64,
+    steps: AtomicU64,
     generated: AtomicU64,
     prompt: AtomicU64,
     cached: AtomicU64,
@@ -44,6 +45,11 @@ impl Gauges {
     pub fn set_cache(&self, memory: usize, disk: usize) {
         self.cache_bytes.store(u64::try_from(memory).unwrap_or(u64::MAX), Relaxed);
         self.spilled_bytes.store(u64::try_from(disk).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// A step was computed.
+    pub fn count_step(&self) {
+        self.steps.fetch_add(1, Relaxed);
     }
 
     /// A job left its slot after `took`.
@@ -82,6 +88,7 @@ impl Gauges {
             kv_capacity: self.kv_capacity.load(Relaxed),
             cache_bytes: self.cache_bytes.load(Relaxed),
             spilled_bytes: self.spilled_bytes.load(Relaxed),
+            steps: self.steps.load(Relaxed),
             generated_tokens: self.generated.load(Relaxed),
             prompt_tokens: self.prompt.load(Relaxed),
             cached_tokens: self.cached.load(Relaxed),

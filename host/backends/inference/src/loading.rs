@@ -38,6 +38,8 @@ pub(crate) struct Loaded {
     pub format: Format,
     pub description: Model,
     pub prefixes: Prefixes,
+    /// Bytes that states of conversations without a slot may take: as set, or what is free.
+    pub cache_bytes: usize,
 }
 
 /// llama.cpp, initialised once for the process and never freed: engines come and go.
@@ -61,14 +63,14 @@ pub(crate) fn load(
     let devices = all_devices()?;
     let gpus = devices::chosen(config, &devices)?;
     devices::tell(config, &devices, &gpus);
-    need.check(memory::available(&gpus))?;
+    let left = need.check(memory::available(&gpus))?;
     let params = LlamaModelParams::default().with_progress_callback(progress);
     let params = devices::apply(params, config, &gpus)?;
     let mut model = LlamaModel::load_from_file(backend, &config.model, &params).map_err(|error| {
         format!("loading {}: {error}; the log of llama.cpp says more", config.model.display())
     })?;
     let adapters = Adapters::load(config, &mut model)?;
-    let loaded = describe(config, Arc::new(model));
+    let loaded = describe(config, Arc::new(model), cache_bytes(config, left));
     tracing::info!(
         model = loaded.description.name,
         file = %config.model.display(),
@@ -124,7 +126,18 @@ pub(crate) fn context<'model>(
     })
 }
 
-fn describe(config: &Config, model: Arc<LlamaModel>) -> Loaded {
+/// As much as the settings say, within what is `left` beside the model.
+fn cache_bytes(config: &Config, left: Option<u64>) -> usize {
+    let wanted = config.cache_bytes.as_u64();
+    let bytes = left.map_or(wanted, |left| wanted.min(left));
+    if bytes < wanted {
+        let (wanted, free) = (mebibytes(wanted), mebibytes(bytes));
+        tracing::warn!(wanted, free, "inference.cache_bytes is more than the model leaves, and is cut to it");
+    }
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn describe(config: &Config, model: Arc<LlamaModel>, cache_bytes: usize) -> Loaded {
     let fact = |key: &str| model.meta_val_str(key).unwrap_or_default();
     let (architecture, name) = (fact("general.architecture"), fact("general.name"));
     let source = model.chat_template(None).ok().and_then(|template| template.to_string().ok());
@@ -147,7 +160,7 @@ fn describe(config: &Config, model: Arc<LlamaModel>) -> Loaded {
         template: format.kind(),
         adapters: config.adapters.keys().cloned().collect(),
     };
-    Loaded { model, vocabulary, format, description, prefixes: Prefixes::default() }
+    Loaded { model, vocabulary, format, description, prefixes: Prefixes::default(), cache_bytes }
 }
 
 fn jinja(source: Option<String>, vocabulary: &Vocabulary) -> Format {

@@ -29,8 +29,8 @@ impl Need {
         Ok(Self { weights, cache: values * tokens * config.kv_type.bytes_of_32() / 32 })
     }
 
-    /// Refuses, with the numbers, what does not fit into `available` bytes.
-    pub fn check(self, available: Option<u64>) -> Result<(), String> {
+    /// Refuses, with the numbers, what does not fit into `available` bytes. Gives what is left of them.
+    pub fn check(self, available: Option<u64>) -> Result<Option<u64>, String> {
         let needed = self.weights + self.cache;
         match available {
             Some(available) if needed > available => Err(format!(
@@ -41,7 +41,8 @@ impl Need {
                 mebibytes(self.cache),
                 mebibytes(available)
             )),
-            Some(_) | None => Ok(()),
+            Some(available) => Ok(Some(available - needed)),
+            None => Ok(None),
         }
     }
 }
@@ -101,8 +102,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_with_the_numbers() {
         let need = Need { weights: 100 << 20, cache: 20 << 20 };
-        assert_eq!(need.check(None), Ok(()));
-        assert_eq!(need.check(Some(120 << 20)), Ok(()));
+        assert_eq!(need.check(None), Ok(None));
+        assert_eq!(need.check(Some(123 << 20)), Ok(Some(3 << 20)));
         let message = need.check(Some(119 << 20)).unwrap_err();
         for number in ["120 MiB", "100 MiB", "20 MiB", "119 MiB"] {
             assert!(message.contains(number), "{message}");

@@ -119,6 +119,8 @@ pub struct Load {
     pub cache_bytes: u64,
     /// Bytes of such states on the disk.
     pub spilled_bytes: u64,
+    /// Steps computed since the start, each for all that was under way.
+    pub steps: u64,
     /// Tokens generated since the start.
     pub generated_tokens: u64,
     /// Prompt tokens of all jobs since the start.

@@ -60,7 +60,7 @@ impl<'model> Worker<'model> {
         let slots = Slots::new(config.parallel);
         let capacity = loaded.description.context_length.saturating_mul(config.parallel);
         shared.gauges.set_capacity(capacity);
-        let cache = Cache::new(usize::try_from(config.cache_bytes.as_u64()).unwrap_or(usize::MAX));
+        let cache = Cache::new(loaded.cache_bytes);
         let spill = spill(config).map_err(|error| format!("inference.spill_folder: {error}"))?;
         adapters.begin();
         let pace = Pace::default();

@@ -10,7 +10,7 @@ use super::{Fatal, Worker};
 use crate::{
     Owner,
     cache::{Entry, Match, Reader},
-    ffi::{self, State},
+    ffi::{self, NoState, State},
     slots::{Place, common},
 };
 
@@ -89,8 +89,13 @@ impl Worker<'_> {
         if !self.cache.holds(ffi::size(&self.context, sequence(index))) {
             return Ok(false);
         }
-        let Some(state) = ffi::state(&self.context, sequence(index)) else {
-            return Err("llama.cpp did not copy a sequence's state".into());
+        let state = match ffi::state(&self.context, sequence(index)) {
+            Ok(state) => state,
+            Err(error @ NoState::Memory(_)) => {
+                tracing::warn!(%error, "a conversation's state is lost; its next turn is read anew");
+                return Ok(false);
+            }
+            Err(error @ NoState::Size { .. }) => return Err(error.to_string()),
         };
         let slot = &self.slots[index];
         let (tokens, bytes) = (slot.tokens.clone(), state.bytes().len());

@@ -178,6 +178,7 @@ impl Worker<'_> {
         }
         let began = Instant::now();
         self.decode()?;
+        self.shared.gauges.count_step();
         let tokens: usize = parts.iter().map(|part| part.tokens.len()).sum();
         self.pace.learn(tokens, began.elapsed());
         for part in parts {

@@ -10,3 +10,4 @@ mod retries;
 mod servers;
 mod settings;
 mod stub;
+mod tls;
