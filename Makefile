@@ -25,7 +25,7 @@ test: build guests services check ## every test: format, lints, units, component
 check: setup ## format and lints, warnings being errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
-	cargo clippy $(COMPONENTS) -p hostile -- -D warnings
+	cargo clippy $(COMPONENTS) -p hostile -p parrot -- -D warnings
 
 bench: build services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
 	cargo bench --workspace --bench corral
@@ -38,7 +38,7 @@ components: setup ## the Wasm components, target/wasm32-wasip2/component/*.wasm
 	cargo build $(COMPONENTS)
 
 guests: setup ## the components that the tests turn against the host
-	cargo build $(WASM) -p hostile
+	cargo build $(WASM) -p hostile -p parrot
 
 setup: ## Rust, packages, the Wasm target, the default models: what is missing of them
 	scripts/setup.sh

@@ -2,13 +2,16 @@
 //!
 //! Not here: what the commands do (one module each), and settings (`config.rs`).
 
+mod apps;
 mod chat;
 mod check;
+mod compile;
 mod eval;
 pub mod http;
 mod ingest;
 mod migrate;
 mod models;
+mod operator;
 mod serve;
 
 use crate::config::DEFAULT_FILE;
@@ -32,6 +35,12 @@ struct Cli {
 enum Command {
     /// Serve the applications of runtime.toml
     Serve(serve::Args),
+    /// List the applications of a running host and their generations
+    Apps(apps::List),
+    /// Replace a component of an application of a running host
+    Deploy(apps::Deploy),
+    /// Return to an earlier generation of an application of a running host
+    Rollback(apps::RollBack),
     /// Talk to a running host in the terminal
     Chat(chat::Args),
     /// Give a session the files of a folder to answer from
@@ -44,6 +53,9 @@ enum Command {
     Models(models::Args),
     /// Say what is wrong with settings, components, models and ports, and how to mend it
     Check(check::Args),
+    /// Compile a component for a serving host
+    #[command(hide = true)]
+    Compile(compile::Args),
 }
 
 /// Where the settings are.
@@ -62,12 +74,16 @@ pub fn run() -> ExitCode {
     http::install_tls();
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Apps(args) => apps::list(&args),
+        Command::Deploy(args) => apps::deploy(&args),
+        Command::Rollback(args) => apps::roll_back(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Ingest(args) => ingest::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Compile(args) => compile::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         if nobody_reads(&error) {

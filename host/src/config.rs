@@ -46,6 +46,8 @@ pub struct Config {
     pub inference: corral_inference::Config,
     /// Compiled components.
     pub wasm: Wasm,
+    /// How components are replaced.
+    pub deploy: crate::apps::Deploy,
     /// The applications by name.
     pub apps: BTreeMap<String, crate::apps::Config>,
 }
@@ -104,6 +106,7 @@ impl Config {
             &mut self.embedding.runtime,
             &mut self.inference.model,
             &mut self.wasm.cache,
+            &mut self.deploy.folder,
         ];
         let secrets = [
             &mut self.inference.spill_folder,

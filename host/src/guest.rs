@@ -27,6 +27,7 @@ use http::{Request, Response};
 use slots::{Slot, Slots};
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use wasmtime::Store;
 use wasmtime_wasi_http::{
@@ -36,6 +37,7 @@ use wasmtime_wasi_http::{
 };
 
 /// A compiled, linked application, ready to be instantiated.
+#[derive(Clone)]
 pub struct Program {
     /// The pre-linked component.
     pub proxy: ProxyPre<State>,
@@ -43,8 +45,10 @@ pub struct Program {
     pub config: Arc<BTreeMap<String, String>>,
     /// What one request may use.
     pub limits: Limits,
-    /// The instances that may live at once.
-    pub slots: Slots,
+    /// The instances that may live at once, whichever program they are of.
+    pub slots: Arc<Slots>,
+    /// Ends its guests when another program has taken its place and their time to finish is over.
+    pub retired: CancellationToken,
 }
 
 /// What a guest may take after its deadline to say so to its client.
@@ -151,15 +155,17 @@ async fn run(
     store.epoch_deadline_callback(busy.callback());
 
     let handled = busy.measure(handle(&program, &mut store, request, head));
-    match tokio::time::timeout_at(deadline, handled).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            let failure = Failure::of(error, store.data());
-            failure.log();
-            Err(failure)
-        }
-        Err(_elapsed) => Err(Failure::DeadlinePassed),
-    }
+    let failure = tokio::select! {
+        biased;
+        handled = tokio::time::timeout_at(deadline, handled) => match handled {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => Failure::of(error, store.data()),
+            Err(_elapsed) => return Err(Failure::DeadlinePassed),
+        },
+        () = program.retired.cancelled() => Failure::Retired,
+    };
+    failure.log();
+    Err(failure)
 }
 
 async fn handle(

@@ -3,8 +3,12 @@
 //! Clients learn little, the log everything. Answers of applications pass by untouched.
 
 use crate::{
+    apps::deploy,
     guest,
-    server::{admin::models, health::Report},
+    server::{
+        admin::{apps, models},
+        health::Report,
+    },
     telemetry,
 };
 use bytes::Bytes;
@@ -14,7 +18,7 @@ use http::{
 };
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// When a client may come back while the models load.
 const LOADING: Duration = Duration::from_secs(5);
@@ -53,6 +57,12 @@ pub enum Failure {
     /// No model of that name is in the settings.
     #[error("no such model")]
     NoSuchModel,
+    /// Nothing was deployed, and why.
+    #[error(transparent)]
+    NotDeployed(#[from] deploy::Error),
+    /// An operator's request that cannot be understood, and why.
+    #[error("{0}")]
+    Misunderstood(&'static str),
     /// An operator's wish for a model could not be fulfilled.
     #[error("{0}")]
     ModelNotChanged(String),
@@ -70,7 +80,13 @@ pub enum Dialect {
     OpenAi,
 }
 
-struct Row(StatusCode, &'static str, &'static str);
+struct Row(StatusCode, &'static str, Cow<'static, str>);
+
+impl Row {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(status, code, message.into())
+    }
+}
 
 impl Failure {
     /// A fixed word for the log and the metrics.
@@ -85,6 +101,7 @@ impl Failure {
         match self {
             Self::Guest(guest::Failure::Overloaded { retry_after }) => Some(*retry_after),
             Self::Loading => Some(LOADING),
+            Self::Guest(guest::Failure::Retired) => Some(Duration::ZERO),
             _ => None,
         }
     }
@@ -138,6 +155,11 @@ pub fn models(states: &[models::State]) -> Response<guest::Body> {
     json(StatusCode::OK, &json!({ "models": states }))
 }
 
+/// The applications, for operators.
+pub fn apps(states: &[apps::State]) -> Response<guest::Body> {
+    json(StatusCode::OK, &json!({ "apps": states }))
+}
+
 /// The metrics, as text.
 pub fn metrics(text: String) -> Response<guest::Body> {
     response(StatusCode::OK, telemetry::metrics::MEDIA_TYPE, text)
@@ -147,10 +169,13 @@ fn row(failure: &Failure) -> Row {
     use guest::Failure as Guest;
     match failure {
         Failure::Guest(Guest::Overloaded { .. }) => {
-            Row(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The service is busy. Try again shortly.")
+            Row::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The service is busy. Try again shortly.")
+        }
+        Failure::Guest(Guest::Retired) => {
+            Row::new(StatusCode::SERVICE_UNAVAILABLE, "retired", "The service was replaced. Try again.")
         }
         Failure::Guest(Guest::DeadlinePassed) => {
-            Row(StatusCode::GATEWAY_TIMEOUT, "timeout", "The answer took too long.")
+            Row::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "The answer took too long.")
         }
         Failure::Guest(
             Guest::CpuExceeded
@@ -159,30 +184,52 @@ fn row(failure: &Failure) -> Row {
             | Guest::NoResponse
             | Guest::Refused(_),
         )
-        | Failure::Metrics(_) => Row(StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL),
-        Failure::NotFound => Row(StatusCode::NOT_FOUND, "not_found", "Not Found"),
-        Failure::Loading => {
-            Row(StatusCode::SERVICE_UNAVAILABLE, "loading", "The service is starting. Try again shortly.")
-        }
-        Failure::NoHost => Row(StatusCode::BAD_REQUEST, "no_host", "The request names no host."),
+        | Failure::Metrics(_) => Row::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL),
+        Failure::NotFound => Row::new(StatusCode::NOT_FOUND, "not_found", "Not Found"),
+        Failure::Loading => Row::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "loading",
+            "The service is starting. Try again shortly.",
+        ),
+        Failure::NoHost => Row::new(StatusCode::BAD_REQUEST, "no_host", "The request names no host."),
         Failure::MethodNotAllowed(_) => {
-            Row(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method Not Allowed")
+            Row::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method Not Allowed")
         }
-        Failure::Unauthorized => Row(StatusCode::UNAUTHORIZED, "unauthorized", "A bearer token is needed."),
-        Failure::BodyTooLarge => Row(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large."),
+        Failure::Unauthorized => {
+            Row::new(StatusCode::UNAUTHORIZED, "unauthorized", "A bearer token is needed.")
+        }
+        Failure::BodyTooLarge => {
+            Row::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large.")
+        }
         Failure::BodyTooSlow => {
-            Row(StatusCode::REQUEST_TIMEOUT, "too_slow", "The request took too long to arrive.")
+            Row::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The request took too long to arrive.")
         }
         Failure::BodyBroken => {
-            Row(StatusCode::BAD_REQUEST, "broken_body", "The request's body cannot be read.")
+            Row::new(StatusCode::BAD_REQUEST, "broken_body", "The request's body cannot be read.")
         }
         Failure::NoSuchModel => {
-            Row(StatusCode::NOT_FOUND, "no_model", "No model of that name is in the settings.")
+            Row::new(StatusCode::NOT_FOUND, "no_model", "No model of that name is in the settings.")
         }
         Failure::ModelNotChanged(_) => {
-            Row(StatusCode::CONFLICT, "model", "The model was not changed. The log says why.")
+            Row::new(StatusCode::CONFLICT, "model", "The model was not changed. The log says why.")
         }
+        Failure::NotDeployed(error) => not_deployed(error),
+        Failure::Misunderstood(why) => Row::new(StatusCode::UNPROCESSABLE_ENTITY, "misunderstood", *why),
     }
+}
+
+/// Operators hear all of it: they have to mend it.
+fn not_deployed(error: &deploy::Error) -> Row {
+    let (status, code) = match error {
+        deploy::Error::NoSuchApp => {
+            let message = "No application of that name is in the settings.";
+            return Row::new(StatusCode::NOT_FOUND, "no_app", message);
+        }
+        deploy::Error::Busy => (StatusCode::CONFLICT, "busy"),
+        deploy::Error::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_deployed"),
+        deploy::Error::NoSuchGeneration(_) => (StatusCode::NOT_FOUND, "no_generation"),
+    };
+    Row::new(status, code, error.to_string())
 }
 
 /// OpenAI's word for whose fault it is.
@@ -243,6 +290,16 @@ mod tests {
             (Failure::BodyTooLarge, 413, "too_large", "The request is too large."),
             (Failure::BodyTooSlow, 408, "too_slow", "The request took too long to arrive."),
             (Failure::BodyBroken, 400, "broken_body", "The request's body cannot be read."),
+            (Guest::Retired.into(), 503, "retired", "The service was replaced. Try again."),
+            (
+                deploy::Error::NoSuchApp.into(),
+                404,
+                "no_app",
+                "No application of that name is in the settings.",
+            ),
+            (deploy::Error::Busy.into(), 409, "busy", "another deployment of this application is under way"),
+            (deploy::Error::NoSuchGeneration("why".into()).into(), 404, "no_generation", "why"),
+            (Failure::Misunderstood("why"), 422, "misunderstood", "why"),
             (Failure::NoSuchModel, 404, "no_model", "No model of that name is in the settings."),
             (
                 Failure::ModelNotChanged("secret".into()),

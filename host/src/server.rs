@@ -24,7 +24,7 @@ pub use application::Application;
 pub use door::Door;
 pub use stop::Stop;
 
-use crate::telemetry::Metrics;
+use crate::{apps::Deployer, telemetry::Metrics};
 use anyhow::Context as _;
 use bytesize::ByteSize;
 use corral_inference::Models;
@@ -83,6 +83,7 @@ pub struct Server {
     door: Arc<Door>,
     metrics: Arc<Metrics>,
     models: Arc<OnceLock<Models>>,
+    deployer: Arc<OnceLock<Deployer>>,
     public: Listener,
     admin: Listener,
     token: token::Token,
@@ -107,6 +108,7 @@ impl Server {
             admin: Listener::bind(admin.listen, limits, admin::CONNECTIONS).await.context("admin.listen")?,
             metrics,
             models: Arc::default(),
+            deployer: Arc::default(),
             token,
             stop,
         })
@@ -132,20 +134,30 @@ impl Server {
         self.models.clone()
     }
 
+    /// Where whoever loads the applications puts deployments within operators' reach.
+    pub fn deployer(&self) -> Arc<OnceLock<Deployer>> {
+        self.deployer.clone()
+    }
+
     /// Serves until told to stop and the answers under way are finished, or their time is over.
     ///
     /// From the start the health checks answer; requests for applications are refused with a
     /// word of when to return until the door is open.
     pub async fn run(self) {
-        let patience = self.config.drain_timeout;
-        let (door, metrics) = (self.door.clone(), self.metrics.clone());
-        let admin = admin::Admin::new(door, metrics, self.models, self.token, patience);
+        let admin = admin::Admin::new(admin::Reach {
+            door: self.door.clone(),
+            metrics: self.metrics.clone(),
+            models: self.models,
+            deployer: self.deployer,
+            token: self.token,
+            patience: self.config.drain_timeout,
+        });
         let exchanges = exchange::Exchanges::new(&self.config, self.door, self.metrics.clone());
         let connections = Some(self.metrics.connections().clone());
         // The admin listener outlives the public one, so that operators can watch it drain.
         let after = Stop::default();
         let admin = tokio::spawn(self.admin.run(
-            move |request, _| admin.clone().answer(request),
+            move |request, activity| admin.clone().answer(request, activity),
             after.clone(),
             None,
         ));

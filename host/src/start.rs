@@ -8,7 +8,7 @@
 mod sweep;
 
 use crate::{
-    apps::Apps,
+    apps::{Apps, Deployer, watch},
     config::Config,
     guest,
     imports::Services,
@@ -37,7 +37,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     let server = Server::bind(&config.server, &config.admin, metrics.clone(), stop.clone()).await?;
     let ready = format!("ready http://{} admin http://{}", server.address(), server.admin_address());
-    let (door, operated) = (server.door(), server.models());
+    let (door, operated, deployed) = (server.door(), server.models(), server.deployer());
     let serving = tokio::spawn(server.run());
 
     let loaded = tokio::select! {
@@ -58,11 +58,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     };
     door.open(hosted::router(host.apps.clone(), host.services.clone()));
+    deployed.get_or_init(|| host.deployer.clone());
     writeln!(io::stdout(), "{ready}").context("printing the ready line")?;
 
-    let sweeping = tokio::spawn(sweep::expired(host.services.clone()));
+    let mut aside = watch::start(&host.deployer);
+    aside.push(tokio::spawn(sweep::expired(host.services.clone())));
     serving.await?;
-    sweeping.abort();
+    aside.iter().for_each(JoinHandle::abort);
     host.end().await;
     Ok(())
 }
@@ -78,6 +80,7 @@ async fn end_models(models: &OnceLock<Models>) {
 struct Host {
     apps: Arc<Apps>,
     services: Arc<Services>,
+    deployer: Deployer,
     /// Counts the epochs of every guest, so it has to live as long as they do.
     _wasm: guest::Engine,
 }
@@ -85,7 +88,7 @@ struct Host {
 impl Host {
     /// Ends the engines' threads once the last guests are done and the last turns are stored.
     async fn end(self) {
-        let guests = || self.apps.iter().map(|app| app.program().slots.taken()).sum::<u32>();
+        let guests = || self.apps.iter().map(|app| app.slots().taken()).sum::<u32>();
         let turns = || self.services.sessions.waiting();
         let tidied = async {
             while guests() > 0 || turns() > 0 {
@@ -113,6 +116,7 @@ async fn load(
     let models = Models::start(config.inference.clone()).context("starting the inference engines")?;
     hosted::watch_models(door, metrics, &models);
     operated.get_or_init(|| models.clone());
+    let deploy = config.deploy.clone();
     let apps = applications(config.clone());
     let stores = tokio::spawn(stores(config, door.clone(), metrics.clone()));
     let (apps, stores) = (apps.await?, stores.await?);
@@ -121,16 +125,18 @@ async fn load(
     models.ready().await.context("loading the models")?;
 
     let apps = Arc::new(apps);
-    hosted::watch_instances(metrics, apps.clone());
+    hosted::watch_apps(metrics, apps.clone());
     let services = Arc::new(Services { sessions, vectors, embedder, models, calls: metrics.calls().clone() });
-    Ok(Host { apps, services, _wasm: wasm })
+    let deployer = Deployer::new(apps.clone(), &services, deploy, metrics.clone()).await?;
+    Ok(Host { apps, services, deployer, _wasm: wasm })
 }
 
 fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, Apps)>> {
     spawn_blocking(move || {
-        let instances = config.apps.values().map(|app| app.limits.instances).sum();
+        // One more of each, for trying what is deployed.
+        let instances = config.apps.values().map(|app| app.limits.instances.saturating_add(1)).sum();
         let wasm = guest::Engine::new(instances)?;
-        let apps = Apps::load(&config.apps, &wasm, &config.wasm.cache)?;
+        let apps = Apps::load(&config.apps, &config.deploy, &wasm, &config.wasm.cache)?;
         Ok((wasm, apps))
     })
 }

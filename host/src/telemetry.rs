@@ -17,6 +17,7 @@ pub use exchange::Exchange;
 pub use identity::Identity;
 pub use metrics::Metrics;
 pub use record::Record;
+pub use sampled::Hosting;
 
 use serde::Deserialize;
 

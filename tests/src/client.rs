@@ -6,6 +6,9 @@ use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// llama-server closes connections that nothing came on for five seconds, and a request must not meet that.
+const IDLE_CONNECTION: Duration = Duration::from_secs(2);
+
 /// A client of one host.
 #[derive(Clone)]
 pub struct Client {
@@ -29,7 +32,11 @@ impl Client {
     pub fn new(url: &str) -> Result<Self> {
         // reqwest wants to know who would encrypt, although nothing here is; later ones are refused.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(120)).no_proxy().build()?;
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(120))
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .no_proxy()
+            .build()?;
         Ok(Self { http, url: url.to_owned() })
     }
 

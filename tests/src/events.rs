@@ -23,7 +23,8 @@ pub struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(response: Response) -> Self {
+    /// Those of a response to come.
+    pub fn new(response: Response) -> Self {
         Self { response, bytes: Vec::new() }
     }
 

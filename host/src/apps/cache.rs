@@ -47,14 +47,23 @@ impl Cache {
                 tracing::warn!(path = %path.display(), cause = format!("{error:#}"), "cached component unusable; compiling anew")
             }
         }
-        let compiled = engine
-            .precompile_component(bytes)
-            .map_err(anyhow::Error::from)
-            .context("compiling the component")?;
+        let compiled = precompile(engine, bytes)?;
         if let Err(error) = store(&path, &compiled) {
             tracing::warn!(path = %path.display(), %error, "compiled component not cached");
         }
         code::deserialize(engine, &compiled)
+    }
+
+    /// Whether the component is there compiled.
+    pub(super) fn has(&self, engine: &Engine, bytes: &[u8]) -> bool {
+        matches!(load(engine, &self.path(engine, bytes)), Ok(Some(_)))
+    }
+
+    /// Compiles into the cache.
+    pub(super) fn compile(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.path(engine, bytes);
+        let compiled = precompile(engine, bytes)?;
+        store(&path, &compiled).with_context(|| format!("writing {}", path.display()))
     }
 
     fn path(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
@@ -62,6 +71,10 @@ impl Cache {
         engine.precompile_compatibility_hash().hash(&mut fingerprint);
         self.folder.join(format!("{}-{:016x}.cwasm", hex(&Sha256::digest(bytes)), fingerprint.finish()))
     }
+}
+
+fn precompile(engine: &Engine, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    engine.precompile_component(bytes).map_err(anyhow::Error::from).context("compiling the component")
 }
 
 /// The lower-case hexadecimal digits.

@@ -8,7 +8,7 @@ use wac_graph::{
 };
 
 /// The largest component file.
-const MAX_SIZE: u64 = 64 << 20;
+pub const MAX_SIZE: u64 = 64 << 20;
 
 /// A component's bytes.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! `[apps.NAME]` in runtime.toml.
 
 use bytesize::ByteSize;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -19,6 +19,15 @@ pub struct Config {
     /// The path prefix that the application serves.
     #[serde(default = "root")]
     pub route: String,
+    /// Whether a change of the components' files is deployed while the host serves.
+    #[serde(default)]
+    pub watch: bool,
+    /// Whether a deployment tries a turn on the chat routes before it serves.
+    #[serde(default = "yes")]
+    pub probe: bool,
+    /// Public keys of minisign. If there are any, a component has to be signed with one of them.
+    #[serde(default)]
+    pub trusted_keys: Vec<String>,
     /// What each component may import.
     #[serde(default)]
     pub grants: Grants,
@@ -32,7 +41,7 @@ pub struct Config {
 
 /// `[apps.NAME.grants]`: interfaces of `corral:host` by component. What is not granted is refused
 /// at load; nothing is granted by default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
     /// For the gateway.
@@ -42,7 +51,7 @@ pub struct Grants {
 }
 
 /// One interface of `corral:host`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
     /// `corral:host/sessions`
@@ -73,6 +82,36 @@ pub struct Limits {
     pub wait: Duration,
 }
 
+/// `[deploy]`: how components are replaced while the host serves.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deploy {
+    /// Where generations are kept; made at the first start, readable by its owner only.
+    pub folder: PathBuf,
+    /// Generations of an application that can be returned to, the one that serves included.
+    pub keep: usize,
+    /// Time that requests have to finish with the generation that they began with.
+    #[serde(with = "humantime_serde")]
+    pub drain: Duration,
+    /// Time to compile a component.
+    #[serde(with = "humantime_serde")]
+    pub compile_timeout: Duration,
+    /// Memory to compile a component with.
+    pub compile_memory: ByteSize,
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        Self {
+            folder: ".corral/apps".into(),
+            keep: 5,
+            drain: Duration::from_secs(30),
+            compile_timeout: Duration::from_secs(60),
+            compile_memory: ByteSize::gib(2),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -82,6 +121,10 @@ impl Default for Limits {
             wait: Duration::from_secs(5),
         }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn root() -> String {

@@ -1,96 +1,165 @@
-//! One application from its files to a program that can run.
+//! The generations that a host starts with: what was deployed last, or what the settings name.
 
 use super::{
-    Config,
-    cache::{Cache, hex},
-    component, compose,
+    App, Config, component, digest,
+    generation::{Generation, Parts, Record},
+    refusal::Refusal,
+    shelf::Shelf,
+    signature::Trusted,
+    workshop::Workshop,
 };
-use crate::{
-    guest::{Engine, Limits, Program, engine::MAX_MEMORY, slots::Slots},
-    imports,
-};
+use crate::guest::{engine::MAX_MEMORY, slots::Slots};
 use anyhow::{Context, bail};
-use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, sync::Arc};
-use wasmtime::component::Linker;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use jiff::Timestamp;
+use std::{path::Path, sync::Arc};
 
-/// A loaded application.
-pub struct App {
-    name: String,
-    route: String,
-    digest: String,
-    program: Arc<Program>,
+/// Who made the generation of the files that the settings name.
+const SETTINGS: &str = "settings";
+
+/// The components that the settings name.
+struct Files {
+    gateway: Vec<u8>,
+    logic: Vec<u8>,
+    parts: Parts,
 }
 
-impl App {
-    /// Reads, checks, composes, compiles and links.
-    pub(super) fn load(name: &str, config: &Config, engine: &Engine, cache: &Cache) -> anyhow::Result<Self> {
-        Self::assemble(name, config, engine, cache).with_context(|| format!("loading apps.{name}"))
-    }
+/// An application with the generation that serves and those that are kept.
+pub(super) fn load(
+    name: &str,
+    config: &Config,
+    workshop: &Workshop,
+    folder: &Path,
+    keep: usize,
+) -> anyhow::Result<Arc<App>> {
+    let assembled = assemble(name, config, workshop, folder, keep);
+    assembled.with_context(|| format!("loading apps.{name}"))
+}
 
-    fn assemble(name: &str, config: &Config, engine: &Engine, cache: &Cache) -> anyhow::Result<Self> {
-        let composed = composed(config)?;
-        let compiled = cache.compiled(engine.wasm(), &composed)?;
-        let mut linker = Linker::new(engine.wasm());
-        imports::link(&mut linker)?;
-        let proxy = ProxyPre::new(linker.instantiate_pre(&compiled)?)?;
-        let program = Program {
-            proxy,
-            config: Arc::new(settings(&config.config)),
-            limits: Limits { memory: config.limits.memory, cpu: config.limits.cpu },
-            slots: Slots::new(config.limits.instances, config.limits.wait),
-        };
-        Ok(Self {
-            name: name.to_owned(),
-            route: config.route.clone(),
-            digest: hex(&Sha256::digest(&composed)),
-            program: Arc::new(program),
-        })
+fn assemble(
+    name: &str,
+    config: &Config,
+    workshop: &Workshop,
+    folder: &Path,
+    keep: usize,
+) -> anyhow::Result<Arc<App>> {
+    let files = Files::read(config)?;
+    let settings = digest(&serde_json::to_vec(&(&config.grants, &config.config))?);
+    let shelf = Shelf::open(folder, name)?;
+    let slots = Arc::new(Slots::new(config.limits.instances, config.limits.wait));
+    let records = shelf.records()?;
+    let deployed = deployed(name, &shelf, &files.parts);
+    let was_deployed = deployed.is_some();
+    let again = || {
+        format!("what was deployed last; to serve the files again, remove {}", folder.join(name).display())
+    };
+    let next = records.last().map_or(0, |record| record.number) + 1;
+    let (record, gateway, logic) = match deployed {
+        Some((record, gateway, logic)) if record.settings == settings => (record, gateway, logic),
+        Some((record, gateway, logic)) => {
+            (Record { number: next, settings, made: Timestamp::now(), ..record }, gateway, logic)
+        }
+        None => {
+            let Files { gateway, logic, parts } = files;
+            let files = parts.clone();
+            let by = SETTINGS.to_owned();
+            (Record { number: next, parts, files, settings, made: Timestamp::now(), by }, gateway, logic)
+        }
+    };
+    let number = record.number;
+    let built = build(config, workshop, &slots, record, gateway.clone(), logic.clone());
+    let current = if was_deployed { built.with_context(again)? } else { built? };
+    if !records.contains(current.record()) {
+        shelf.put(current.record(), &gateway, &logic)?;
     }
+    shelf.choose(number)?;
 
-    /// Its name in runtime.toml.
-    pub fn name(&self) -> &str {
-        &self.name
+    let mut kept = vec![current.clone()];
+    for record in records.into_iter().rev().filter(|record| record.number != number).take(keep.max(1) - 1) {
+        kept.extend(again_of(name, config, workshop, &slots, &shelf, record));
     }
+    kept.sort_by_key(|generation| generation.record().number);
+    shelf.retain(&kept.iter().map(|generation| generation.record()).collect::<Vec<_>>())?;
+    Ok(App::new(name, config, slots, shelf, current, kept))
+}
 
-    /// The path prefix that it serves.
-    pub fn route(&self) -> &str {
-        &self.route
-    }
+/// What was deployed last, if the files are what they were then, and the disk has all of it.
+fn deployed(name: &str, shelf: &Shelf, files: &Parts) -> Option<(Record, Vec<u8>, Vec<u8>)> {
+    let read = || {
+        let Some(record) = shelf.current()?.filter(|record| record.files == *files) else { return Ok(None) };
+        let gateway = shelf.component(&record.parts.gateway)?;
+        let logic = shelf.component(&record.parts.logic)?;
+        anyhow::Ok(Some((record, gateway, logic)))
+    };
+    read().unwrap_or_else(|error| {
+        let cause = format!("{error:#}");
+        tracing::error!(
+            app = name,
+            cause,
+            "what was deployed cannot be used; serving the files of the settings"
+        );
+        None
+    })
+}
 
-    /// SHA-256 of its composed component, in hexadecimal digits.
-    pub fn digest(&self) -> &str {
-        &self.digest
-    }
+/// An earlier generation, if it still fits the settings.
+fn again_of(
+    name: &str,
+    config: &Config,
+    workshop: &Workshop,
+    slots: &Arc<Slots>,
+    shelf: &Shelf,
+    record: Record,
+) -> Option<Arc<Generation>> {
+    let number = record.number;
+    let read = || {
+        let gateway = shelf.component(&record.parts.gateway)?;
+        let logic = shelf.component(&record.parts.logic)?;
+        Ok(build(config, workshop, slots, record.clone(), gateway, logic)?)
+    };
+    let cause = match read() {
+        Ok(generation) => return Some(generation),
+        Err::<_, anyhow::Error>(cause) => format!("{cause:#}"),
+    };
+    tracing::warn!(app = name, generation = number, cause, "an earlier generation cannot be returned to");
+    None
+}
 
-    /// What runs.
-    pub fn program(&self) -> &Arc<Program> {
-        &self.program
+fn build(
+    config: &Config,
+    workshop: &Workshop,
+    slots: &Arc<Slots>,
+    record: Record,
+    gateway: Vec<u8>,
+    logic: Vec<u8>,
+) -> Result<Arc<Generation>, Refusal> {
+    let built = workshop.build(config, slots, gateway, logic)?;
+    Ok(Generation::new(record, built.digest, built.program))
+}
+
+impl Files {
+    fn read(config: &Config) -> anyhow::Result<Self> {
+        if config.limits.memory > MAX_MEMORY {
+            bail!("limits.memory is {}, the most is {MAX_MEMORY}", config.limits.memory);
+        }
+        if !config.route.starts_with('/') {
+            bail!("route is \"{}\", but routes start with \"/\"", config.route);
+        }
+        let trusted = Trusted::new(&config.trusted_keys)?;
+        let gateway = component::read(&config.gateway)?;
+        trusted.check_file(&gateway, &config.gateway)?;
+        let logic = component::read(&config.logic)?;
+        trusted.check_file(&logic, &config.logic)?;
+        let parts = Parts { gateway: digest(&gateway), logic: digest(&logic) };
+        Ok(Self { gateway, logic, parts })
     }
 }
 
-/// Checks an application as far as that goes without compiling it, and says what it is.
+/// Checks the files of an application as far as that goes without compiling them, and says what they are.
 pub fn inspect(name: &str, config: &Config) -> anyhow::Result<String> {
-    let composed = composed(config).with_context(|| format!("checking apps.{name}"))?;
-    let digest = hex(&Sha256::digest(&composed));
-    Ok(format!("serves {}, {} bytes, sha256 {}", config.route, composed.len(), &digest[..12]))
-}
-
-fn composed(config: &Config) -> anyhow::Result<Vec<u8>> {
-    if config.limits.memory > MAX_MEMORY {
-        bail!("limits.memory is {}, the most is {MAX_MEMORY}", config.limits.memory);
-    }
-    if !config.route.starts_with('/') {
-        bail!("route is \"{}\", but routes start with \"/\"", config.route);
-    }
-    let gateway = component::read(&config.gateway)?;
-    let logic = component::read(&config.logic)?;
-    compose::compose(gateway, logic, &config.grants)
-}
-
-/// Settings reach components as text.
-fn settings(config: &BTreeMap<String, toml::Value>) -> BTreeMap<String, String> {
-    let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    config.iter().map(|(key, value)| (key.clone(), text(value))).collect()
+    let composed = || {
+        let Files { gateway, logic, .. } = Files::read(config)?;
+        super::compose::compose(gateway, logic, &config.grants)
+    };
+    let composed = composed().with_context(|| format!("checking apps.{name}"))?;
+    Ok(format!("serves {}, {} bytes, sha256 {}", config.route, composed.len(), &digest(&composed)[..12]))
 }

@@ -30,13 +30,20 @@ pub struct Engine {
 impl Engine {
     /// An engine with room for so many instances of applications at once.
     pub fn new(instances: u32) -> anyhow::Result<Self> {
-        let wasm = wasmtime::Engine::new(&config(instances))
+        let mut config = config();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+        let wasm = wasmtime::Engine::new(&config)
             .map_err(anyhow::Error::from)
             .context("starting the Wasm engine (each instance reserves address space: is apps.NAME.limits.instances too high?)")?;
         let stopped = Arc::new(AtomicBool::new(false));
         let ticking = (wasm.weak(), stopped.clone());
         thread::Builder::new().name("epochs".into()).spawn(move || tick(&ticking.0, &ticking.1))?;
         Ok(Self { wasm, stopped })
+    }
+
+    /// An engine that compiles for the others and runs nothing.
+    pub fn compiler() -> anyhow::Result<wasmtime::Engine> {
+        Ok(wasmtime::Engine::new(&config())?)
     }
 
     /// The engine itself.
@@ -60,11 +67,10 @@ fn tick(engine: &wasmtime::EngineWeak, stopped: &AtomicBool) {
     }
 }
 
-fn config(instances: u32) -> Config {
+fn config() -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.memory_reservation(MAX_MEMORY.as_u64());
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
     config
 }
 
@@ -87,4 +93,21 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    #[test]
+    fn what_the_compiler_compiles_runs_in_the_pool() {
+        let fingerprint = |engine: &wasmtime::Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        let pooled = Engine::new(1).unwrap();
+        assert_eq!(fingerprint(pooled.wasm()), fingerprint(&Engine::compiler().unwrap()));
+    }
 }

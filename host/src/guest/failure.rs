@@ -29,6 +29,9 @@ pub enum Failure {
     /// The guest ended without an answer: a bug.
     #[error("the component ended without an answer")]
     NoResponse,
+    /// Another generation has taken over, and the time to finish is over. Worth a retry.
+    #[error("another generation took over, and the time to finish is over")]
+    Retired,
     /// The guest answered with an error of `wasi:http`.
     #[error("the component answered with the error {0:?}")]
     Refused(ErrorCode),
@@ -44,6 +47,7 @@ impl Failure {
             Self::OutOfMemory => "memory",
             Self::Trapped(_) => "trap",
             Self::NoResponse => "no_response",
+            Self::Retired => "retired",
             Self::Refused(_) => "refused",
         }
     }

@@ -8,6 +8,7 @@ use tokio::{
 };
 
 /// The places for instances.
+#[derive(Debug)]
 pub struct Slots {
     places: Arc<Semaphore>,
     total: u32,

@@ -1,9 +1,11 @@
-//! The admin listener: metrics, health and models for whoever runs the host.
+//! The admin listener: metrics, health, models and deployments for whoever runs the host.
 
+pub mod apps;
 pub mod models;
 
-use super::{Door, token::Token};
+use super::{Door, connection::Activity, token::Token};
 use crate::{
+    apps::Deployer,
     guest, respond,
     respond::{Dialect, Failure},
     telemetry::{Identity, Metrics, identity::REQUEST_ID},
@@ -17,11 +19,12 @@ use hyper::body::Incoming;
 use models::Action;
 use serde::Deserialize;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tokio::time::Instant;
 
 /// Operators are few.
 pub(super) const CONNECTIONS: usize = 64;
@@ -43,29 +46,33 @@ impl Default for Config {
 }
 
 /// Answers the requests of the admin listener.
-pub(super) struct Admin {
-    door: Arc<Door>,
-    metrics: Arc<Metrics>,
-    models: Arc<OnceLock<Models>>,
-    token: Token,
+pub(super) struct Admin(Reach);
+
+/// What operators reach.
+pub(super) struct Reach {
+    pub door: Arc<Door>,
+    pub metrics: Arc<Metrics>,
+    pub models: Arc<OnceLock<Models>>,
+    pub deployer: Arc<OnceLock<Deployer>>,
+    pub token: Token,
     /// Time that answers under way have where a model goes.
-    patience: Duration,
+    pub patience: Duration,
 }
 
 impl Admin {
-    pub(super) fn new(
-        door: Arc<Door>,
-        metrics: Arc<Metrics>,
-        models: Arc<OnceLock<Models>>,
-        token: Token,
-        patience: Duration,
-    ) -> Arc<Self> {
-        Arc::new(Self { door, metrics, models, token, patience })
+    pub(super) fn new(reach: Reach) -> Arc<Self> {
+        Arc::new(Self(reach))
     }
 
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<guest::Body> {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        activity: Arc<Activity>,
+    ) -> Response<guest::Body> {
         let identity = Identity::of(request.headers());
-        let answered = self.dispatch(&request).await;
+        // A deployment may take a while, and its connection is not idle meanwhile.
+        let _busy = activity.begin(Instant::now() + apps::LONGEST);
+        let answered = self.dispatch(request, activity.peer()).await;
         let mut response = answered.unwrap_or_else(|failure| respond::failure(&failure, Dialect::Detail));
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -75,14 +82,23 @@ impl Admin {
         response
     }
 
-    async fn dispatch(&self, request: &Request<Incoming>) -> Result<Response<guest::Body>, Failure> {
+    async fn dispatch(
+        &self,
+        request: Request<Incoming>,
+        address: Option<IpAddr>,
+    ) -> Result<Response<guest::Body>, Failure> {
         let path = request.uri().path();
+        if let Some(action) = apps::Action::of(request.uri(), request.method()) {
+            self.authorize(request.headers())?;
+            let deployer = self.0.deployer.get().ok_or(Failure::Loading)?;
+            return Ok(respond::apps(&action?.run(deployer, request, address).await?));
+        }
         if let Some(action) = Action::of(path, request.method()) {
             self.authorize(request.headers())?;
-            let models = self.models.get().ok_or(Failure::Loading)?;
+            let models = self.0.models.get().ok_or(Failure::Loading)?;
             let action = action?;
             tracing::info!(?action, "an operator asks");
-            return Ok(respond::models(&action.run(models, self.patience).await?));
+            return Ok(respond::models(&action.run(models, self.0.patience).await?));
         }
         match (path, request.method()) {
             ("/livez" | "/readyz" | "/metrics", &Method::GET | &Method::HEAD) => {}
@@ -91,15 +107,17 @@ impl Admin {
         }
         match path {
             "/livez" => Ok(respond::alive()),
-            "/readyz" => Ok(respond::readiness(&self.door.report().await)),
-            _ => self.authorize(request.headers()).and_then(|()| Ok(respond::metrics(self.metrics.text()?))),
+            "/readyz" => Ok(respond::readiness(&self.0.door.report().await)),
+            _ => {
+                self.authorize(request.headers()).and_then(|()| Ok(respond::metrics(self.0.metrics.text()?)))
+            }
         }
     }
 
     fn authorize(&self, headers: &HeaderMap) -> Result<(), Failure> {
         let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
         match given {
-            Some(given) if self.token.is(given) => Ok(()),
+            Some(given) if self.0.token.is(given) => Ok(()),
             _ => Err(Failure::Unauthorized),
         }
     }

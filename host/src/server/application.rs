@@ -13,6 +13,11 @@ pub trait Application: Send + Sync + 'static {
     /// The digest of what answers, for the log.
     fn digest(&self) -> &str;
 
+    /// The number of the generation that answers, for the log and the client.
+    fn generation(&self) -> Option<u64> {
+        None
+    }
+
     /// Answers one request.
     fn answer(
         self: Arc<Self>,

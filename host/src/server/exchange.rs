@@ -11,11 +11,14 @@ use crate::{
     respond::{Dialect, Failure},
     telemetry::{Exchange, Identity, Metrics, identity::REQUEST_ID},
 };
-use http::{Method, Request, Response, header::HOST};
+use http::{HeaderName, Method, Request, Response, header::HOST};
 use hyper::body::Incoming;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
+
+/// Which generation of an application has answered.
+const GENERATION: HeaderName = HeaderName::from_static("x-corral-generation");
 
 const READ: &str = "GET, HEAD";
 /// All but the one that would make the host a tunnel.
@@ -85,7 +88,7 @@ impl Exchanges {
     ) -> Result<Response<guest::Body>, Failure> {
         let host = host(&request).ok_or(Failure::NoHost)?;
         let application = self.door.find(Some(host), request.uri().path())?;
-        exchange.answered_by(application.name(), application.digest());
+        exchange.answered_by(application.name(), application.digest(), application.generation());
 
         let (mut parts, body) = request.into_parts();
         let client = guest::Client::of(&parts.headers, address);
@@ -121,6 +124,9 @@ fn finish(
 ) -> Response<Tracked> {
     if let Some(id) = exchange.identity().header() {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(generation) = exchange.generation() {
+        response.headers_mut().insert(GENERATION, generation.into());
     }
     Tracked::follow(response, exchange, busy, deadline + GRACE, headless)
 }

@@ -6,18 +6,20 @@ use super::{
     health::{Check, State},
 };
 use crate::{
-    apps::{App, Apps},
+    apps::{App, Apps, Serving},
     guest,
     imports::Services,
-    telemetry::Metrics,
+    telemetry::{Hosting, Metrics},
 };
 use corral_inference::{Listed, Models, Status};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use std::sync::Arc;
 
+/// An application for one request, in the generation that serves when it begins.
 struct Hosted {
     app: Arc<App>,
+    serving: Arc<Serving>,
     services: Arc<Services>,
 }
 
@@ -27,7 +29,11 @@ impl Application for Hosted {
     }
 
     fn digest(&self) -> &str {
-        self.app.digest()
+        self.serving.generation().digest()
+    }
+
+    fn generation(&self) -> Option<u64> {
+        Some(self.serving.generation().record().number)
     }
 
     fn answer(
@@ -35,7 +41,7 @@ impl Application for Hosted {
         request: Request<guest::body::Incoming>,
         context: guest::Context,
     ) -> BoxFuture<'static, Result<Response<guest::Body>, guest::Failure>> {
-        Box::pin(guest::answer(self.app.program().clone(), self.services.clone(), request, context))
+        Box::pin(guest::answer(self.serving.program().clone(), self.services.clone(), request, context))
     }
 }
 
@@ -43,7 +49,8 @@ impl Application for Hosted {
 pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
     Box::new(move |_host, path| {
         let app = apps.route(path)?.clone();
-        Some(Arc::new(Hosted { app, services: services.clone() }))
+        let serving = app.serving();
+        Some(Arc::new(Hosted { app, serving, services: services.clone() }))
     })
 }
 
@@ -78,10 +85,16 @@ pub fn watch_vectors(door: &Door, vectors: &corral_vectors::Vectors, required: b
     door.watch(if required { check } else { check.optional() });
 }
 
-/// Makes metrics tell of the instances in use.
-pub fn watch_instances(metrics: &Metrics, apps: Arc<Apps>) {
-    metrics.watch_instances(move || {
-        apps.iter().map(|app| (app.name().to_owned(), app.program().slots.taken())).collect()
+/// Makes metrics tell of the instances in use and of the generations that serve.
+pub fn watch_apps(metrics: &Metrics, apps: Arc<Apps>) {
+    metrics.watch_apps(move || {
+        let told = |app: &Arc<App>| Hosting {
+            app: app.name().to_owned(),
+            instances: app.slots().taken(),
+            generation: app.serving().generation().record().number,
+            draining: app.draining().len(),
+        };
+        apps.iter().map(told).collect()
     });
 }
 

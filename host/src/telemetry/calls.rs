@@ -24,7 +24,8 @@ pub(super) struct Call {
 }
 
 impl Calls {
-    pub(super) fn new() -> Self {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
         Self(Family::new_with_constructor(Buckets))
     }
 
@@ -42,5 +43,11 @@ impl Interface<'_> {
         let call = Call { interface: self.name, function };
         self.calls.0.get_or_create(&call).observe(begun.elapsed().as_secs_f64());
         answer
+    }
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -22,6 +22,7 @@ pub struct Exchange {
     method: &'static str,
     route: String,
     app: Option<(String, String)>,
+    generation: Option<u64>,
     status: Option<u16>,
     failure: Option<&'static str>,
     ended: bool,
@@ -53,6 +54,7 @@ impl Exchange {
             method: known(method),
             route: routes::template(path),
             app: None,
+            generation: None,
             status: None,
             failure: None,
             ended: false,
@@ -73,9 +75,15 @@ impl Exchange {
     }
 
     /// Who answers.
-    pub fn answered_by(&mut self, app: &str, digest: &str) {
+    pub fn answered_by(&mut self, app: &str, digest: &str, generation: Option<u64>) {
+        self.generation = generation;
         let short = digest.get(..SHORT_DIGEST).unwrap_or(digest);
         self.app = Some((app.to_owned(), short.to_owned()));
+    }
+
+    /// The number of the generation that answers.
+    pub fn generation(&self) -> Option<u64> {
+        self.generation
     }
 
     /// The host had to answer, or to stop the answer, for this cause.
@@ -114,6 +122,7 @@ impl Exchange {
             trace_id = self.identity.trace_id(),
             app = self.app.as_ref().map(|(name, _)| name.as_str()),
             digest = self.app.as_ref().map(|(_, digest)| digest.as_str()),
+            generation = self.generation,
             method = self.method,
             route = self.route.as_str(),
             status = self.status.unwrap_or(CLIENT_LEFT),

@@ -6,7 +6,7 @@ use super::{
     calls::Calls,
     exchange::Summary,
     routes::Routes,
-    sampled::{Instances, Models, Sessions},
+    sampled::{Apps, Hosting, Models, Sessions},
 };
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -42,6 +42,7 @@ pub struct Metrics {
     first_tokens: Family<App, Histogram, Buckets>,
     bytes: Family<App, Counter>,
     failures: Family<Failure, Counter>,
+    deployments: Family<Deployment, Counter>,
     in_flight: Gauge,
     connections: Gauge,
     calls: Calls,
@@ -72,6 +73,12 @@ struct Failure {
     kind: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Deployment {
+    app: Arc<str>,
+    outcome: &'static str,
+}
+
 /// What every duration is sorted into.
 #[derive(Clone)]
 pub(super) struct Buckets;
@@ -93,6 +100,7 @@ impl Metrics {
             first_tokens: Family::new_with_constructor(Buckets),
             bytes: Family::default(),
             failures: Family::default(),
+            deployments: Family::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             calls: Calls::new(),
@@ -124,9 +132,14 @@ impl Metrics {
         self.corral(|corral| corral.register_collector(Box::new(Sessions::new(waiting))));
     }
 
-    /// Also tells the instances in use by application, asked at each scrape.
-    pub fn watch_instances(&self, taken: impl Fn() -> Vec<(String, u32)> + Send + Sync + 'static) {
-        self.corral(|corral| corral.register_collector(Box::new(Instances::new(taken))));
+    /// Also tells of the applications, asked at each scrape.
+    pub fn watch_apps(&self, told: impl Fn() -> Vec<Hosting> + Send + Sync + 'static) {
+        self.corral(|corral| corral.register_collector(Box::new(Apps::new(told))));
+    }
+
+    /// A deployment has ended: in `deployed`, in `rolled_back`, or in the stage that refused it.
+    pub fn deployed(&self, app: &str, outcome: &'static str) {
+        self.deployments.get_or_create(&Deployment { app: app.into(), outcome }).inc();
     }
 
     /// Everything, as text.
@@ -196,6 +209,11 @@ impl Metrics {
                 "request_failures",
                 "Requests that the host had to answer or stop itself, by cause",
                 self.failures.clone(),
+            );
+            corral.register(
+                "deployments",
+                "Deployments by outcome: deployed, rolled_back, or the stage that refused them",
+                self.deployments.clone(),
             );
             corral.register_with_unit(
                 "import_duration",

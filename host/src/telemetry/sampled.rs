@@ -1,4 +1,4 @@
-//! Metrics that are asked for at each scrape: how busy the models and the instances are, what waits to be stored.
+//! Metrics that are asked for at each scrape: how busy the models and the applications are, what waits to be stored.
 
 use corral_inference::Load;
 use prometheus_client::{
@@ -14,8 +14,20 @@ pub(super) struct Models(Box<dyn Fn() -> Vec<(String, Load)> + Send + Sync>);
 /// Finished turns that wait for the session store.
 pub(super) struct Sessions(Box<dyn Fn() -> usize + Send + Sync>);
 
-/// Instances in use, by application.
-pub(super) struct Instances(Box<dyn Fn() -> Vec<(String, u32)> + Send + Sync>);
+/// What is known of an application while it serves.
+pub struct Hosting {
+    /// Its name.
+    pub app: String,
+    /// Instances in use.
+    pub instances: u32,
+    /// The number of the generation that serves.
+    pub generation: u64,
+    /// Replaced generations whose last requests still run.
+    pub draining: usize,
+}
+
+/// The applications.
+pub(super) struct Apps(Box<dyn Fn() -> Vec<Hosting> + Send + Sync>);
 
 impl Models {
     pub(super) fn new(loads: impl Fn() -> Vec<(String, Load)> + Send + Sync + 'static) -> Self {
@@ -29,9 +41,9 @@ impl Sessions {
     }
 }
 
-impl Instances {
-    pub(super) fn new(taken: impl Fn() -> Vec<(String, u32)> + Send + Sync + 'static) -> Self {
-        Self(Box::new(taken))
+impl Apps {
+    pub(super) fn new(told: impl Fn() -> Vec<Hosting> + Send + Sync + 'static) -> Self {
+        Self(Box::new(told))
     }
 }
 
@@ -97,13 +109,27 @@ impl Collector for Sessions {
     }
 }
 
-impl Collector for Instances {
+/// A number of each application's.
+type Count = (&'static str, &'static str, fn(&Hosting) -> u64);
+
+const COUNTS: [Count; 3] = [
+    ("guest_instances", "Instances in use", |hosting| hosting.instances.into()),
+    ("app_generation", "The number of the generation that serves", |hosting| hosting.generation),
+    ("app_draining_generations", "Replaced generations whose last requests still run", |hosting| {
+        hosting.draining as u64
+    }),
+];
+
+impl Collector for Apps {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let kind = ConstGauge::new(0_i64).metric_type();
-        let mut family = encoder.encode_descriptor("guest_instances", "Instances in use", None, kind)?;
-        for (app, taken) in (self.0)() {
-            let gauge = ConstGauge::new(i64::from(taken));
-            gauge.encode(family.encode_family(&[("app", app.as_str())])?)?;
+        let apps = (self.0)();
+        for (name, help, of) in COUNTS {
+            let kind = ConstGauge::new(0_i64).metric_type();
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for hosting in &apps {
+                let gauge = ConstGauge::new(i64::try_from(of(hosting)).unwrap_or(i64::MAX));
+                gauge.encode(family.encode_family(&[("app", hosting.app.as_str())])?)?;
+            }
         }
         Ok(())
     }
@@ -121,9 +147,9 @@ impl fmt::Debug for Sessions {
     }
 }
 
-impl fmt::Debug for Instances {
+impl fmt::Debug for Apps {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Instances")
+        formatter.write_str("Apps")
     }
 }
 

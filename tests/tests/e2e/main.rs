@@ -8,6 +8,7 @@ mod erase;
 mod errors;
 mod evaluation;
 mod faults;
+mod hot_swap;
 mod ingest;
 mod isolation;
 mod limits;

@@ -102,7 +102,7 @@ async fn a_stream_that_waits_its_turn_is_kept_alive_by_pings() -> Result<()> {
     let client = host.client()?;
     let mut ahead = Vec::new();
     // Together they take longer than the 15 seconds after which a client hears that the work goes on.
-    for _ in 0..20 {
+    for _ in 0..60 {
         ahead.push(client.stream(&long(&client.session().await?)).await?);
     }
     let body = long(&client.session().await?);

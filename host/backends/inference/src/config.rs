@@ -57,6 +57,11 @@ pub enum KvType {
 }
 
 impl KvType {
+    /// Whether values share a scale in blocks.
+    pub(crate) fn is_quantized(self) -> bool {
+        !matches!(self, Self::F32 | Self::F16 | Self::Bf16)
+    }
+
     /// Bytes that 32 values take.
     pub(crate) fn bytes_of_32(self) -> u64 {
         match self {

@@ -28,6 +28,7 @@ mod prefixes;
 mod queue;
 mod remote;
 mod sampling;
+mod script;
 mod served;
 mod shared;
 mod slots;

@@ -38,6 +38,8 @@ pub(crate) struct Loaded {
     pub format: Format,
     pub description: Model,
     pub prefixes: Prefixes,
+    /// As set, but never `Auto` where it is known to be slower.
+    pub flash_attention: FlashAttention,
     /// Bytes that states of conversations without a slot may take: as set, or what is free.
     pub cache_bytes: usize,
 }
@@ -70,7 +72,8 @@ pub(crate) fn load(
         format!("loading {}: {error}; the log of llama.cpp says more", config.model.display())
     })?;
     let adapters = Adapters::load(config, &mut model)?;
-    let loaded = describe(config, Arc::new(model), cache_bytes(config, left));
+    let flash_attention = flash_attention(config, !gpus.is_empty() && config.n_gpu_layers != 0);
+    let loaded = describe(config, Arc::new(model), flash_attention, cache_bytes(config, left));
     tracing::info!(
         model = loaded.description.name,
         file = %config.model.display(),
@@ -80,6 +83,7 @@ pub(crate) fn load(
         context = loaded.description.context_length,
         parallel = config.parallel,
         threads = config.thread_count(),
+        ?flash_attention,
         template = ?loaded.description.template,
         "model loaded"
     );
@@ -118,7 +122,7 @@ pub(crate) fn context<'model>(
         .with_n_ubatch(config.n_ubatch.min(config.n_batch))
         .with_n_threads(config.thread_count())
         .with_n_threads_batch(config.thread_count())
-        .with_flash_attention_policy(flash_attention(config.flash_attention))
+        .with_flash_attention_policy(policy(loaded.flash_attention))
         .with_type_k(kv_type)
         .with_type_v(kv_type);
     loaded.model.new_context(backend()?, params).map_err(|error| {
@@ -137,7 +141,21 @@ fn cache_bytes(config: &Config, left: Option<u64>) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn describe(config: &Config, model: Arc<LlamaModel>, cache_bytes: usize) -> Loaded {
+/// On a graphics processor it is faster and smaller. On a processor llama.cpp's is faster for long prompts and half as
+/// fast for answers, of which there is more. Without it, keys and values cannot be quantized.
+fn flash_attention(config: &Config, on_gpu: bool) -> FlashAttention {
+    match config.flash_attention {
+        FlashAttention::Auto if !on_gpu && !config.kv_type.is_quantized() => FlashAttention::Off,
+        choice => choice,
+    }
+}
+
+fn describe(
+    config: &Config,
+    model: Arc<LlamaModel>,
+    flash_attention: FlashAttention,
+    cache_bytes: usize,
+) -> Loaded {
     let fact = |key: &str| model.meta_val_str(key).unwrap_or_default();
     let (architecture, name) = (fact("general.architecture"), fact("general.name"));
     let source = model.chat_template(None).ok().and_then(|template| template.to_string().ok());
@@ -160,7 +178,15 @@ fn describe(config: &Config, model: Arc<LlamaModel>, cache_bytes: usize) -> Load
         template: format.kind(),
         adapters: config.adapters.keys().cloned().collect(),
     };
-    Loaded { model, vocabulary, format, description, prefixes: Prefixes::default(), cache_bytes }
+    Loaded {
+        model,
+        vocabulary,
+        format,
+        description,
+        prefixes: Prefixes::default(),
+        flash_attention,
+        cache_bytes,
+    }
 }
 
 fn jinja(source: Option<String>, vocabulary: &Vocabulary) -> Format {
@@ -176,7 +202,7 @@ fn jinja(source: Option<String>, vocabulary: &Vocabulary) -> Format {
 }
 
 /// llama.cpp's numbers.
-fn flash_attention(choice: FlashAttention) -> i32 {
+fn policy(choice: FlashAttention) -> i32 {
     match choice {
         FlashAttention::Auto => -1,
         FlashAttention::Off => 0,

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Config, Error, Generation, Input, Load, Model, Options, Owner, Status, served::Served};
+use crate::{
+    Config, Error, Generation, Input, Load, Model, Options, Owner, Status, script::Script, served::Served,
+};
 
 /// How often a model that is unloaded is asked whether its last answer has ended.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -55,6 +57,17 @@ impl Models {
             entries.push(Entry { name, config, served });
         }
         Ok(Self(Arc::new(RwLock::new(entries))))
+    }
+
+    /// The same names, and models that say `text` whatever is asked: a rehearsal disturbs nobody.
+    #[must_use]
+    pub fn scripted(&self, text: &str) -> Self {
+        let script = |entry: &Entry| Entry {
+            name: entry.name.clone(),
+            config: entry.config.clone(),
+            served: Some(Served::Scripted(Script::new(text, &entry.name, &entry.config))),
+        };
+        Self(Arc::new(RwLock::new(self.read(|entries| entries.iter().map(script).collect()))))
     }
 
     /// Waits until every model that is being loaded is ready.

@@ -1,14 +1,19 @@
-//! A model, wherever it runs: here on an engine, or on servers. The component sees no difference.
+//! A model, wherever it runs: here on an engine, on servers, or in a script. The component sees no difference.
 
 use std::time::Instant;
 
-use crate::{Backend, Config, Engine, Error, Generation, Input, Load, Model, Options, Owner, Remote, Status};
+use crate::{
+    Backend, Config, Engine, Error, Generation, Input, Load, Model, Options, Owner, Remote, Status,
+    script::Script,
+};
 
 /// A model that can be asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Served {
     Here(Engine),
     Elsewhere(Remote),
+    /// Nowhere: what it says is in a script.
+    Scripted(Script),
 }
 
 impl Served {
@@ -23,6 +28,7 @@ impl Served {
         match self {
             Self::Here(engine) => engine.ready().await,
             Self::Elsewhere(remote) => remote.ready().await,
+            Self::Scripted(_) => Ok(()),
         }
     }
 
@@ -30,6 +36,7 @@ impl Served {
         match self {
             Self::Here(engine) => engine.status(),
             Self::Elsewhere(remote) => remote.status(),
+            Self::Scripted(_) => Status::Ready,
         }
     }
 
@@ -37,6 +44,7 @@ impl Served {
         match self {
             Self::Here(engine) => engine.load(),
             Self::Elsewhere(remote) => remote.load(),
+            Self::Scripted(_) => Load::default(),
         }
     }
 
@@ -44,6 +52,7 @@ impl Served {
         match self {
             Self::Here(engine) => engine.describe(),
             Self::Elsewhere(remote) => remote.describe().await,
+            Self::Scripted(script) => Ok(script.describe()),
         }
     }
 
@@ -51,6 +60,7 @@ impl Served {
         match self {
             Self::Here(engine) => engine.count_tokens(input).await,
             Self::Elsewhere(remote) => remote.count_tokens(input).await,
+            Self::Scripted(script) => Ok(script.count_tokens(&input)),
         }
     }
 
@@ -63,6 +73,7 @@ impl Served {
         match self {
             Self::Here(engine) => engine.generate(input, options, deadline).await,
             Self::Elsewhere(remote) => remote.generate(input, options, deadline).await,
+            Self::Scripted(script) => script.generate(&input, &options, deadline),
         }
     }
 
@@ -70,7 +81,7 @@ impl Served {
     pub async fn prepare(&self, input: Input, owner: Owner) -> Result<(), Error> {
         match self {
             Self::Here(engine) => engine.prepare(input, owner).await,
-            Self::Elsewhere(_) => Ok(()),
+            Self::Elsewhere(_) | Self::Scripted(_) => Ok(()),
         }
     }
 
@@ -78,14 +89,14 @@ impl Served {
     pub async fn forget(&self, owner: &Owner) {
         match self {
             Self::Here(engine) => engine.forget(owner).await,
-            Self::Elsewhere(_) => {}
+            Self::Elsewhere(_) | Self::Scripted(_) => {}
         }
     }
 
     pub async fn resting(&self) -> Vec<Owner> {
         match self {
             Self::Here(engine) => engine.resting().await,
-            Self::Elsewhere(_) => Vec::new(),
+            Self::Elsewhere(_) | Self::Scripted(_) => Vec::new(),
         }
     }
 
@@ -93,6 +104,7 @@ impl Served {
         match self {
             Self::Here(engine) => engine.stop().await,
             Self::Elsewhere(remote) => remote.stop(),
+            Self::Scripted(_) => {}
         }
     }
 }

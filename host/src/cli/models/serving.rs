@@ -1,14 +1,8 @@
 //! The models of a running host: asked for and changed through its admin listener.
 
-use crate::cli::{Settings, http, say, say_json};
-use crate::config::Config;
-use anyhow::{Context, bail};
+use crate::cli::{Settings, operator::Operator, say, say_json};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
-
-/// A model may be large and its disk slow.
-const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What the host says of a model.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,11 +20,6 @@ struct States {
     models: Vec<State>,
 }
 
-#[derive(Deserialize)]
-struct Refusal {
-    detail: String,
-}
-
 /// Lists the models of the host that these settings are of.
 pub(super) async fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
     tell(&ask(settings, Method::GET, "/models").await?, json)
@@ -42,22 +31,9 @@ pub(super) async fn change(settings: &Settings, name: &str, change: &str) -> any
 }
 
 async fn ask(settings: &Settings, method: Method, path: &str) -> anyhow::Result<Vec<State>> {
-    let config = Config::load(&settings.config)?;
-    let file = &config.admin.token_file;
-    let token = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let url = format!("http://{}", config.admin.listen);
-    let client = http::client(&url).timeout(PATIENCE).build()?;
-    let asked = client.request(method, format!("{url}{path}")).bearer_auth(token.trim()).send().await;
-    let answer = asked.with_context(|| format!("asking the host at {url}; is it running?"))?;
-    if answer.status().is_success() {
-        let States { models } = answer.json().await.context("reading the host's answer")?;
-        return Ok(models);
-    }
-    let status = answer.status();
-    match answer.json::<Refusal>().await {
-        Ok(Refusal { detail }) => bail!("{detail}"),
-        Err(_) => bail!("the host answered {status}"),
-    }
+    let operator = Operator::of(settings)?;
+    let States { models } = operator.send(operator.request(method, path)).await?;
+    Ok(models)
 }
 
 fn tell(states: &[State], json: bool) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The admin listener: who gets in, and what the metrics look like.
 
 use super::*;
+use crate::telemetry::Hosting;
 use std::collections::BTreeSet;
 
 async fn ask(host: &Host, path: &str, token: &str) -> String {
@@ -53,7 +54,8 @@ async fn metrics_count_what_happened() {
         let load = corral_inference::Load { queued: 2, generated_tokens: 7, ..Default::default() };
         vec![("small".into(), load)]
     });
-    host.metrics.watch_instances(|| vec![("chat".into(), 3)]);
+    host.metrics.watch_apps(|| vec![hosting(3)]);
+    host.metrics.deployed("chat", "probe");
     host.get("/chat").await;
     host.get("/nowhere").await;
     let text = scrape(&host).await;
@@ -67,6 +69,9 @@ async fn metrics_count_what_happened() {
         r#"corral_inference_queued{model="small"} 2"#,
         r#"corral_inference_generated_tokens_total{model="small"} 7"#,
         r#"corral_guest_instances{app="chat"} 3"#,
+        r#"corral_app_generation{app="chat"} 7"#,
+        r#"corral_app_draining_generations{app="chat"} 1"#,
+        r#"corral_deployments_total{app="chat",outcome="probe"} 1"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
     }
@@ -76,7 +81,7 @@ async fn metrics_count_what_happened() {
 async fn metrics_are_named_by_convention() {
     let host = start(|_| {}, echo).await;
     host.metrics.watch_models(|| vec![("m".to_owned(), corral_inference::Load::default())]);
-    host.metrics.watch_instances(|| vec![("chat".into(), 0)]);
+    host.metrics.watch_apps(|| vec![hosting(0)]);
     host.get("/chat").await;
     let text = scrape(&host).await;
     assert!(text.ends_with("# EOF\n"));
@@ -104,4 +109,8 @@ async fn metrics_are_named_by_convention() {
     {
         assert!(described.contains(family), "{family} in {described:?}");
     }
+}
+
+fn hosting(instances: u32) -> Hosting {
+    Hosting { app: "chat".into(), instances, generation: 7, draining: 1 }
 }

@@ -1,7 +1,5 @@
 //! Answers that a grammar or a JSON schema binds.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot ask its engine has failed")]
-
 use crate::harness::{chat, config, engine, greedy, in_a_minute, run};
 use corral_inference::{Config, Constraint, Engine, Error, Finish, Input, Options, Role};
 use serde_json::Value;

@@ -1,0 +1,230 @@
+//! Deployments: one component of an application is replaced by another while it serves.
+//!
+//! A request takes what serves once, when it begins, and ends with it. What cannot be deployed leaves everything as it
+//! was, and says at which stage it ended. Not here: what is kept on the disk (`shelf`).
+
+use super::{
+    App, Apps, Deploy,
+    component::MAX_SIZE,
+    digest,
+    generation::{Generation, Part, Parts, Record},
+    probe::Probe,
+    refusal::{Refusal, Stage},
+    shelf::Shelf,
+    signature::Trusted,
+    workshop::{Workshop, blocking},
+};
+use crate::{imports::Services, telemetry::Metrics};
+use anyhow::{Context, bail, ensure};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// What is to be deployed.
+pub struct Change {
+    /// Which of the two components.
+    pub part: Part,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// SHA-256 in hexadecimal digits that it has to have.
+    pub digest: Option<String>,
+    /// Its signature, as minisign writes it.
+    pub signature: Option<String>,
+    /// Who asks for it.
+    pub by: String,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No application of that name is in the settings.
+    #[error("no such application")]
+    NoSuchApp,
+    /// Another deployment of the application is under way. Worth a later try.
+    #[error("another deployment of this application is under way")]
+    Busy,
+    /// What was to be deployed cannot be.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No generation of that number is kept, or none before the one that serves.
+    #[error("{0}")]
+    NoSuchGeneration(String),
+}
+
+/// Who deploys. Clones share everything.
+#[derive(Clone)]
+pub struct Deployer(Arc<Inner>);
+
+struct Inner {
+    apps: Arc<Apps>,
+    workshop: Arc<Workshop>,
+    probe: Probe,
+    settings: Deploy,
+    metrics: Arc<Metrics>,
+}
+
+impl Deployer {
+    /// Deploys to `apps`, whose turns are tried beside the models of `services`.
+    pub async fn new(
+        apps: Arc<Apps>,
+        services: &Services,
+        settings: Deploy,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<Self> {
+        let probe =
+            Probe::open(services, &settings.folder).await.context("opening the rehearsal's stores")?;
+        let workshop = apps.workshop().clone();
+        Ok(Self(Arc::new(Inner { apps, workshop, probe, settings, metrics })))
+    }
+
+    /// The applications.
+    pub fn apps(&self) -> &Apps {
+        &self.0.apps
+    }
+
+    /// Replaces a component. Of two at once the second is refused.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchApp`], [`Error::Busy`], [`Error::Refused`].
+    pub async fn deploy(&self, name: &str, change: Change) -> Result<Arc<Generation>, Error> {
+        let app = self.app(name)?;
+        let shelf = app.shelf.try_lock().map_err(|_held| Error::Busy)?;
+        Ok(self.told(app, &shelf, change).await?)
+    }
+
+    /// As [`deploy`](Self::deploy), after whatever is under way.
+    pub(super) async fn deploy_next(
+        &self,
+        app: &Arc<App>,
+        change: Change,
+    ) -> Result<Arc<Generation>, Refusal> {
+        let shelf = app.shelf.lock().await;
+        self.told(app, &shelf, change).await
+    }
+
+    /// Has a kept generation serve again: `to`, or the one before that which serves.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchApp`], [`Error::Busy`], [`Error::NoSuchGeneration`], and [`Error::Refused`] if the disk does not
+    /// take it.
+    pub async fn roll_back(&self, name: &str, to: Option<u64>, by: &str) -> Result<Arc<Generation>, Error> {
+        let app = self.app(name)?;
+        let shelf = app.shelf.try_lock().map_err(|_held| Error::Busy)?;
+        let (serving, kept) = (app.serving().generation().record().number, app.kept());
+        let numbers: Vec<_> = kept.iter().map(|generation| generation.record().number).collect();
+        let wanted = kept.into_iter().rev().find(|generation| match to {
+            Some(to) => generation.record().number == to && to != serving,
+            None => generation.record().number < serving,
+        });
+        let Some(generation) = wanted else {
+            return Err(Error::NoSuchGeneration(match to {
+                Some(to) if to == serving => format!("generation {to} serves already"),
+                Some(to) => format!("generation {to} is not kept; there are {numbers:?}"),
+                None => format!("generation {serving} is the oldest that is kept; there are {numbers:?}"),
+            }));
+        };
+        let (number, shelf) = (generation.record().number, shelf.clone());
+        blocking(move || shelf.choose(number).map_err(Stage::Record.refuse())).await?;
+        app.publish(generation.clone(), self.0.settings.drain);
+        self.0.metrics.deployed(app.name(), "rolled_back");
+        tracing::info!(app = name, generation = number, instead_of = serving, by, "rolled back");
+        Ok(generation)
+    }
+
+    fn app(&self, name: &str) -> Result<&Arc<App>, Error> {
+        self.0.apps.iter().find(|app| app.name() == name).ok_or(Error::NoSuchApp)
+    }
+
+    async fn told(&self, app: &Arc<App>, shelf: &Shelf, change: Change) -> Result<Arc<Generation>, Refusal> {
+        let (component, by) = (change.part.name(), change.by.clone());
+        let replaced = self.replace(app, shelf, change).await;
+        let outcome = replaced.as_ref().map_or_else(|refusal| refusal.stage.name(), |_| "deployed");
+        self.0.metrics.deployed(app.name(), outcome);
+        match &replaced {
+            Ok(generation) => {
+                let Record { number, .. } = generation.record();
+                tracing::info!(app = app.name(), generation = number, component, by, "deployed");
+            }
+            Err(refusal) => {
+                tracing::error!(app = app.name(), component, by, cause = %refusal, "not deployed");
+            }
+        }
+        replaced
+    }
+
+    async fn replace(
+        &self,
+        app: &Arc<App>,
+        shelf: &Shelf,
+        change: Change,
+    ) -> Result<Arc<Generation>, Refusal> {
+        let Inner { workshop, probe, settings, .. } = &*self.0;
+        verify(app, &change).map_err(Stage::Verify.refuse())?;
+        let base = app.serving().generation().record().clone();
+        let Change { part, bytes, by, .. } = change;
+        let parts = match part {
+            Part::Gateway => Parts { gateway: digest(&bytes), ..base.parts },
+            Part::Logic => Parts { logic: digest(&bytes), ..base.parts },
+        };
+        let (gateway, logic) = {
+            let (shelf, parts) = (shelf.clone(), parts.clone());
+            let other = move || match part {
+                Part::Gateway => Ok((bytes, shelf.component(&parts.logic)?)),
+                Part::Logic => Ok((shelf.component(&parts.gateway)?, bytes)),
+            };
+            blocking(move || other().map_err(Stage::Compose.refuse())).await?
+        };
+        let built = workshop.build_bounded(app.config(), app.slots(), gateway.clone(), logic.clone()).await?;
+        let record = Record { number: app.newest() + 1, parts, made: Timestamp::now(), by, ..base };
+        let generation = Generation::new(record, built.digest, built.program);
+        if app.config().probe {
+            probe.pass(&generation).await.map_err(Stage::Probe.refuse())?;
+        }
+        self.record(shelf, &generation, gateway, logic).await?;
+        let gone = app.keep(generation.clone(), settings.keep);
+        app.publish(generation.clone(), settings.drain);
+        if !gone.is_empty() {
+            self.tidy(app, shelf).await;
+        }
+        Ok(generation)
+    }
+
+    /// From here on the generation serves after a restart too.
+    async fn record(
+        &self,
+        shelf: &Shelf,
+        generation: &Generation,
+        gateway: Vec<u8>,
+        logic: Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let (shelf, record) = (shelf.clone(), generation.record().clone());
+        let write = move || {
+            shelf.put(&record, &gateway, &logic)?;
+            shelf.choose(record.number)
+        };
+        blocking(move || write().map_err(Stage::Record.refuse())).await
+    }
+
+    /// Removes what can no longer be returned to. What is left over is in nobody's way.
+    async fn tidy(&self, app: &App, shelf: &Shelf) {
+        let (shelf, kept) = (shelf.clone(), app.kept());
+        let retain = move || {
+            let kept: Vec<_> = kept.iter().map(|generation| generation.record()).collect();
+            shelf.retain(&kept).map_err(Stage::Record.refuse())
+        };
+        if let Err(error) = blocking(retain).await {
+            tracing::warn!(app = app.name(), %error, "old generations are still on the disk");
+        }
+    }
+}
+
+fn verify(app: &App, change: &Change) -> anyhow::Result<()> {
+    let size = change.bytes.len() as u64;
+    ensure!(size <= MAX_SIZE, "the component has {size} bytes, the limit is {MAX_SIZE}");
+    if let Some(wanted) = &change.digest {
+        let is = digest(&change.bytes);
+        if !is.eq_ignore_ascii_case(wanted.strip_prefix("sha256:").unwrap_or(wanted)) {
+            bail!("its digest is sha256:{is}, not {wanted}");
+        }
+    }
+    Trusted::new(&app.config().trusted_keys)?.check(&change.bytes, change.signature.as_deref())
+}

@@ -1,0 +1,218 @@
+//! An application's generations on the disk: whole or not at all, and which of them serves.
+//!
+//! ```text
+//! FOLDER/components/DIGEST.wasm     what generations are made of, by content
+//! FOLDER/generations/NUMBER.json    a record, which names its components
+//! FOLDER/current                    the number of the one that serves
+//! ```
+//!
+//! Each file is written beside its place, brought to the disk, and then renamed: a process that is killed leaves the
+//! old one or the new one. `current` comes last, so that it never names what is not there.
+
+use super::{
+    digest,
+    generation::{Parts, Record},
+};
+use anyhow::{Context, bail, ensure};
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+const COMPONENTS: &str = "components";
+const GENERATIONS: &str = "generations";
+const CURRENT: &str = "current";
+
+/// The folder of one application.
+#[derive(Clone)]
+pub(super) struct Shelf {
+    folder: PathBuf,
+}
+
+impl Shelf {
+    /// Opens an application's folder below `folder`, or makes it, for its owner only.
+    pub fn open(folder: &Path, app: &str) -> anyhow::Result<Self> {
+        let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+        ensure!(app.chars().all(plain), "apps.{app}: expected a name of letters, digits, \"-\" and \"_\"");
+        let folder = folder.join(app);
+        for below in [COMPONENTS, GENERATIONS] {
+            let path = folder.join(below);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            made.with_context(|| format!("making {}", path.display()))?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// The record of the generation that serves, if there is one.
+    pub fn current(&self) -> anyhow::Result<Option<Record>> {
+        let path = self.folder.join(CURRENT);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        let number = text.trim().parse().with_context(|| format!("{} holds no number", path.display()))?;
+        self.record(number).map(Some)
+    }
+
+    /// All records, by number. What cannot be read is passed over, and said in the log.
+    pub fn records(&self) -> anyhow::Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for entry in fs::read_dir(self.folder.join(GENERATIONS)).context("listing generations")? {
+            let path = entry.context("listing generations")?.path();
+            let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json")?.parse().ok());
+            // Anything else is a draft that a killed process has left.
+            let Some(number) = number else { continue };
+            match self.record(number) {
+                Ok(record) => records.push(record),
+                Err(error) => {
+                    tracing::error!(path = %path.display(), cause = format!("{error:#}"), "ignored")
+                }
+            }
+        }
+        records.sort_by_key(|record| record.number);
+        Ok(records)
+    }
+
+    /// A component, if it is what its name says.
+    pub fn component(&self, wanted: &str) -> anyhow::Result<Vec<u8>> {
+        let path = self.component_path(wanted);
+        let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        ensure!(digest(&bytes) == wanted, "{} is damaged: its digest is another", path.display());
+        Ok(bytes)
+    }
+
+    /// Writes a generation whole. It does not serve before it is [chosen](Self::choose).
+    pub fn put(&self, record: &Record, gateway: &[u8], logic: &[u8]) -> anyhow::Result<()> {
+        let Parts { gateway: gateway_digest, logic: logic_digest } = &record.parts;
+        for (digest, bytes) in [(gateway_digest, gateway), (logic_digest, logic)] {
+            let path = self.component_path(digest);
+            if !path.exists() {
+                write_whole(&path, bytes)?;
+            }
+        }
+        write_whole(&self.record_path(record.number), &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// Has a generation serve from the next start on.
+    pub fn choose(&self, number: u64) -> anyhow::Result<()> {
+        write_whole(&self.folder.join(CURRENT), format!("{number}\n").as_bytes())
+    }
+
+    /// Removes all generations but these, and what only they were made of.
+    pub fn retain(&self, kept: &[&Record]) -> anyhow::Result<()> {
+        let records: BTreeSet<_> = kept.iter().map(|record| self.record_path(record.number)).collect();
+        let components: BTreeSet<_> = kept
+            .iter()
+            .flat_map(|record| [&record.parts.gateway, &record.parts.logic])
+            .map(|digest| self.component_path(digest))
+            .collect();
+        for (below, kept) in [(GENERATIONS, records), (COMPONENTS, components)] {
+            for entry in fs::read_dir(self.folder.join(below)).context("tidying up")? {
+                let path = entry.context("tidying up")?.path();
+                if !kept.contains(&path) {
+                    fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&self, number: u64) -> anyhow::Result<Record> {
+        let path = self.record_path(number);
+        let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let record: Record =
+            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        if record.number != number {
+            bail!("{} is the record of generation {}", path.display(), record.number);
+        }
+        Ok(record)
+    }
+
+    fn record_path(&self, number: u64) -> PathBuf {
+        self.folder.join(GENERATIONS).join(format!("{number}.json"))
+    }
+
+    fn component_path(&self, digest: &str) -> PathBuf {
+        self.folder.join(COMPONENTS).join(format!("{digest}.wasm"))
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let attempt = || format!("writing {}", path.display());
+    let draft = path.with_extension("draft");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)
+        .with_context(attempt)?;
+    file.write_all(bytes).with_context(attempt)?;
+    file.sync_all().with_context(attempt)?;
+    fs::rename(&draft, path).with_context(attempt)?;
+    // The name is on the disk when its folder is.
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).with_context(attempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn parts(gateway: &[u8], logic: &[u8]) -> Parts {
+        Parts { gateway: digest(gateway), logic: digest(logic) }
+    }
+
+    fn record(number: u64, logic: &[u8]) -> Record {
+        let parts = parts(b"gateway", logic);
+        let (settings, by) = (String::new(), "a test".to_owned());
+        Record { number, files: parts.clone(), parts, settings, made: Timestamp::UNIX_EPOCH, by }
+    }
+
+    #[test]
+    fn what_was_put_and_chosen_is_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path(), "chat").unwrap();
+        assert_eq!(shelf.current().unwrap(), None);
+        let (one, two) = (record(1, b"one"), record(2, b"two"));
+        shelf.put(&one, b"gateway", b"one").unwrap();
+        shelf.choose(1).unwrap();
+        shelf.put(&two, b"gateway", b"two").unwrap();
+        let again = Shelf::open(folder.path(), "chat").unwrap();
+        assert_eq!(again.current().unwrap(), Some(one.clone()), "the second was not chosen");
+        assert_eq!(again.records().unwrap(), [one.clone(), two.clone()]);
+        assert_eq!(again.component(&one.parts.logic).unwrap(), b"one");
+        again.choose(2).unwrap();
+        again.retain(&[&two]).unwrap();
+        assert_eq!(again.records().unwrap(), std::slice::from_ref(&two));
+        assert!(again.component(&one.parts.logic).is_err());
+        assert_eq!(again.component(&two.parts.gateway).unwrap(), b"gateway");
+    }
+
+    #[test]
+    fn what_is_damaged_or_half_written_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path(), "chat").unwrap();
+        let (one, two) = (record(1, b"one"), record(2, b"two"));
+        shelf.put(&one, b"gateway", b"one").unwrap();
+        shelf.put(&two, b"gateway", b"two").unwrap();
+        fs::write(shelf.component_path(&one.parts.logic), b"other").unwrap();
+        assert!(shelf.component(&one.parts.logic).unwrap_err().to_string().contains("damaged"));
+        fs::write(shelf.record_path(2), b"{\"number\": 2, \"par").unwrap();
+        fs::write(folder.path().join("chat/generations/3.draft"), b"{").unwrap();
+        assert_eq!(shelf.records().unwrap(), [one]);
+        fs::write(folder.path().join("chat/current"), b"2\n").unwrap();
+        assert!(shelf.current().is_err());
+    }
+
+    #[test]
+    fn a_name_that_leaves_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Shelf::open(folder.path(), "../chat").is_err());
+    }
+}

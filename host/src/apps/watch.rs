@@ -1,0 +1,125 @@
+//! Deploys the components that the settings name when their files change.
+//!
+//! Files are looked at in turns: what notices changes at once does not see every way in which a file is replaced (by
+//! rename, by a link that points elsewhere, on another machine's disk), and half a second is soon enough.
+
+use super::{
+    App, Config, component,
+    deploy::{Change, Deployer},
+    generation::Part,
+    signature,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Between two looks. A file that is the same in two is taken to be whole.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Who deploys then.
+const BY: &str = "watch";
+
+/// What tells one state of a file from another.
+type Look = Option<(SystemTime, u64)>;
+
+/// A file that is watched.
+struct Watched {
+    part: Part,
+    path: PathBuf,
+    /// What was deployed, or refused.
+    done: Look,
+    /// What was there at the last look.
+    seen: Look,
+}
+
+/// Watches the files of every application that wants it, until the task is ended.
+pub fn start(deployer: &Deployer) -> Vec<JoinHandle<()>> {
+    let watched = deployer.apps().iter().filter(|app| app.config().watch);
+    watched.map(|app| tokio::spawn(watch(deployer.clone(), app.clone()))).collect()
+}
+
+async fn watch(deployer: Deployer, app: Arc<App>) {
+    let Config { gateway, logic, .. } = app.config();
+    let mut files = [Watched::new(Part::Gateway, gateway), Watched::new(Part::Logic, logic)];
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        for file in &mut files {
+            if file.changed() {
+                deploy(&deployer, &app, file).await;
+            }
+        }
+    }
+}
+
+async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) {
+    let path = file.path.clone();
+    let read = spawn_blocking(move || {
+        let signature = fs::read_to_string(signature::beside(&path)).ok();
+        component::read(&path).map(|bytes| (bytes, signature))
+    });
+    let cause = match read.await {
+        Ok(Ok((bytes, signature))) => {
+            let change = Change { part: file.part, bytes, digest: None, signature, by: BY.to_owned() };
+            // It is in the log, whatever came of it.
+            drop(deployer.deploy_next(app, change).await);
+            return;
+        }
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(app = app.name(), component = file.part.name(), cause, "not deployed");
+}
+
+impl Watched {
+    fn new(part: Part, path: &Path) -> Self {
+        let now = look(path);
+        Self { part, path: path.to_owned(), done: now, seen: now }
+    }
+
+    /// Whether there is another file than the last time, and it is whole.
+    fn changed(&mut self) -> bool {
+        let now = look(&self.path);
+        let settled = now == self.seen;
+        self.seen = now;
+        if !settled || now.is_none() || now == self.done {
+            return false;
+        }
+        self.done = now;
+        true
+    }
+}
+
+fn look(path: &Path) -> Look {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_once_and_when_it_rests() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logic.wasm");
+        fs::write(&path, "one").unwrap();
+        let mut file = Watched::new(Part::Logic, &path);
+        assert!(!file.changed(), "it is what serves");
+        fs::write(&path, "tw").unwrap();
+        assert!(!file.changed(), "it may still be written");
+        fs::write(&path, "two!").unwrap();
+        assert!(!file.changed(), "it was");
+        assert!(file.changed());
+        assert!(!file.changed(), "once");
+        fs::remove_file(&path).unwrap();
+        assert!(!file.changed() && !file.changed(), "nothing there is nothing to deploy");
+        let other = folder.path().join("other");
+        fs::write(&other, "three").unwrap();
+        fs::rename(&other, &path).unwrap();
+        assert!(!file.changed());
+        assert!(file.changed());
+    }
+}

@@ -1,0 +1,104 @@
+//! From two components to a program that can run: composed, checked against grants, compiled, linked.
+//!
+//! Not here: where components come from (`load`, `deploy`), and whether what comes out answers (`probe`).
+
+use super::{
+    Config,
+    cache::Cache,
+    compile::Outside,
+    compose, digest,
+    refusal::{Refusal, Stage},
+};
+use crate::{
+    guest::{Engine, Limits, Program, State, slots::Slots},
+    imports,
+};
+use anyhow::Context;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::Linker;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+/// What turns components into programs.
+pub(super) struct Workshop {
+    wasm: wasmtime::Engine,
+    linker: Linker<State>,
+    cache: Cache,
+    outside: Outside,
+}
+
+/// A program, and the digest of its composed component.
+pub(super) struct Built {
+    pub digest: String,
+    pub program: Program,
+}
+
+impl Workshop {
+    /// `cache` is where compiled components are kept; `outside` compiles what is deployed.
+    pub fn new(engine: &Engine, cache: Cache, outside: Outside) -> anyhow::Result<Self> {
+        let mut linker = Linker::new(engine.wasm());
+        imports::link(&mut linker)?;
+        Ok(Self { wasm: engine.wasm().clone(), linker, cache, outside })
+    }
+
+    /// A program of components that the settings name. Compiles here, which takes as long as it takes.
+    pub fn build(
+        &self,
+        config: &Config,
+        slots: &Arc<Slots>,
+        gateway: Vec<u8>,
+        logic: Vec<u8>,
+    ) -> Result<Built, Refusal> {
+        let composed = compose(config, gateway, logic)?;
+        self.finish(config, slots, &composed)
+    }
+
+    /// A program of components that someone deploys: another process compiles them, within bounds of time and memory.
+    pub async fn build_bounded(
+        self: &Arc<Self>,
+        config: &Config,
+        slots: &Arc<Slots>,
+        gateway: Vec<u8>,
+        logic: Vec<u8>,
+    ) -> Result<Built, Refusal> {
+        let settings = config.clone();
+        let composed = blocking(move || compose(&settings, gateway, logic)).await?;
+        if !self.cache.has(&self.wasm, &composed) {
+            self.outside.compile(&composed).await.map_err(Stage::Compile.refuse())?;
+        }
+        let (workshop, config, slots) = (self.clone(), config.clone(), slots.clone());
+        blocking(move || workshop.finish(&config, &slots, &composed)).await
+    }
+
+    fn finish(&self, config: &Config, slots: &Arc<Slots>, composed: &[u8]) -> Result<Built, Refusal> {
+        let compiled = self.cache.compiled(&self.wasm, composed).map_err(Stage::Compile.refuse())?;
+        let linked = self.linker.instantiate_pre(&compiled).and_then(ProxyPre::new);
+        let proxy = linked.map_err(|error| Stage::Link.refuse()(error.into()))?;
+        let program = Program {
+            proxy,
+            config: Arc::new(settings(&config.config)),
+            limits: Limits { memory: config.limits.memory, cpu: config.limits.cpu },
+            slots: slots.clone(),
+            retired: CancellationToken::new(),
+        };
+        Ok(Built { digest: digest(composed), program })
+    }
+}
+
+/// Work that would hold up others, on a thread of its own.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let ended = tokio::task::spawn_blocking(work).await.context("the work was given up");
+    ended.map_err(Stage::Compose.refuse())?
+}
+
+fn compose(config: &Config, gateway: Vec<u8>, logic: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    compose::compose(gateway, logic, &config.grants).map_err(Stage::Compose.refuse())
+}
+
+/// Settings reach components as text.
+fn settings(config: &BTreeMap<String, toml::Value>) -> BTreeMap<String, String> {
+    let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    config.iter().map(|(key, value)| (key.clone(), text(value))).collect()
+}

@@ -1,0 +1,172 @@
+//! `corral apps`, `corral deploy` and `corral rollback`: the applications of a running host and their generations.
+
+use super::{Settings, operator::Operator, say, say_json};
+use anyhow::Context;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use clap::ValueEnum;
+use reqwest::{Method, RequestBuilder};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use url::form_urlencoded;
+
+/// What `corral apps` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    settings: Settings,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `corral deploy` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Deploy {
+    /// The application, by its name in the settings
+    app: String,
+    /// The component's file
+    file: PathBuf,
+    /// Which of its components it replaces
+    #[arg(long, value_enum, default_value = "logic")]
+    component: Component,
+    /// Deploy only what has this SHA-256
+    #[arg(long, value_name = "SHA256")]
+    digest: Option<String>,
+    /// The component's signature; FILE.minisig is taken if it is there
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// Who deploys, for the log
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    #[command(flatten)]
+    list: List,
+}
+
+/// What `corral rollback` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct RollBack {
+    /// The application, by its name in the settings
+    app: String,
+    /// The generation to return to; unset is the one before that which serves
+    #[arg(long, value_name = "NUMBER")]
+    to: Option<u64>,
+    /// Who returns to it, for the log
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Component {
+    Gateway,
+    Logic,
+}
+
+/// What the host says of an application.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    name: String,
+    route: String,
+    generations: Vec<Generation>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Generation {
+    number: u64,
+    state: String,
+    requests: usize,
+    gateway: String,
+    logic: String,
+    digest: String,
+    made: String,
+    by: String,
+}
+
+#[derive(Deserialize)]
+struct States {
+    apps: Vec<State>,
+}
+
+pub(super) fn list(args: &List) -> anyhow::Result<ExitCode> {
+    ask(args, |operator| Ok(operator.request(Method::GET, "/apps")))
+}
+
+pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
+    let Deploy { app, file, component, digest, signature, by, list } = args;
+    let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let signature = read_signature(file, signature.as_deref())?;
+    ask(list, |operator| {
+        let part = match component {
+            Component::Gateway => "gateway",
+            Component::Logic => "logic",
+        };
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("component", part);
+        query.extend_pairs(digest.iter().map(|digest| ("digest", digest)));
+        let path = format!("/apps/{app}/deploy?{}", query.finish());
+        let request = operator.request(Method::POST, &path);
+        let request = signature.iter().fold(request, |request, signature| {
+            request.header("x-corral-signature", BASE64_STANDARD.encode(signature))
+        });
+        Ok(named(request, by.as_deref()).body(bytes))
+    })
+}
+
+pub(super) fn roll_back(args: &RollBack) -> anyhow::Result<ExitCode> {
+    let RollBack { app, to, by, list } = args;
+    ask(list, |operator| {
+        let to = to.map(|to| format!("?to={to}")).unwrap_or_default();
+        let request = operator.request(Method::POST, &format!("/apps/{app}/rollback{to}"));
+        Ok(named(request, by.as_deref()))
+    })
+}
+
+fn named(request: RequestBuilder, by: Option<&str>) -> RequestBuilder {
+    by.into_iter().fold(request, |request, by| request.header("x-corral-actor", by))
+}
+
+/// The signature that was named, or the one beside the component.
+fn read_signature(file: &Path, named: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".minisig");
+    let path = match named {
+        Some(named) => named,
+        None if Path::new(&beside).exists() => Path::new(&beside),
+        None => return Ok(None),
+    };
+    fs::read_to_string(path).map(Some).with_context(|| format!("reading {}", path.display()))
+}
+
+fn ask(
+    list: &List,
+    request: impl FnOnce(&Operator) -> anyhow::Result<RequestBuilder>,
+) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let States { apps } = runtime.block_on(async {
+        let operator = Operator::of(&list.settings)?;
+        operator.send(request(&operator)?).await
+    })?;
+    if list.json {
+        say_json(&apps)?;
+    } else {
+        apps.iter().try_for_each(tell)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(state: &State) -> anyhow::Result<()> {
+    say(&format!("{} at {}", state.name, state.route))?;
+    for Generation { number, state, requests, gateway, logic, made, by, .. } in &state.generations {
+        let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
+        let (gateway, logic) = (short(gateway), short(logic));
+        say(&format!(
+            "  {number:>4}  {state:<8}  {requests} requests  gateway {gateway}  logic {logic}  {made}  by {by}"
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Files that are watched, and components that have to be signed.
+
+use super::{ask, deploy, parrot, settings};
+use anyhow::Result;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use e2e::{Host, Reply, root, until};
+use minisign::KeyPair;
+use reqwest::{Method, StatusCode};
+use std::{fs, io::Cursor};
+
+#[tokio::test]
+async fn a_watched_file_is_deployed_when_it_changes_and_a_broken_one_is_not() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let logic = folder.path().join("logic.wasm");
+    let host = Host::with(settings(&logic)?.set("apps.chat.watch", true)).await?;
+    fs::write(&logic, parrot(2)?)?;
+    until("the written file serves", async || Ok(ask(&host).await? == (2, 2))).await?;
+    fs::write(&logic, b"broken")?;
+    until("the log says why it does not", async || Ok(host.log()?.contains("not deployed"))).await?;
+    assert_eq!(ask(&host).await?, (2, 2));
+    let draft = folder.path().join("draft");
+    fs::write(&draft, parrot(3)?)?;
+    fs::rename(&draft, &logic)?;
+    until("the renamed file serves", async || Ok(ask(&host).await? == (3, 3))).await
+}
+
+/// A component's signature, as `minisign -S` writes it.
+fn signed(bytes: &[u8], keys: &KeyPair) -> Result<String> {
+    Ok(minisign::sign(Some(&keys.pk), &keys.sk, Cursor::new(bytes), None, None)?.to_string())
+}
+
+async fn deploy_signed(host: &Host, bytes: Vec<u8>, signature: &str) -> Result<Reply> {
+    let request = host.admin()?.request(Method::POST, "/apps/chat/deploy").bearer_auth(host.token()?);
+    Reply::of(request.header("x-corral-signature", BASE64_STANDARD.encode(signature)).body(bytes)).await
+}
+
+#[tokio::test]
+async fn with_trusted_keys_only_what_is_signed_starts_and_is_deployed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (logic, gateway) = (folder.path().join("logic.wasm"), folder.path().join("gateway.wasm"));
+    let (keys, others) = (KeyPair::generate_unencrypted_keypair()?, KeyPair::generate_unencrypted_keypair()?);
+    fs::copy(root().join("target/wasm32-wasip2/component/corral_gateway.wasm"), &gateway)?;
+    let settings = settings(&logic)?
+        .set("apps.chat.gateway", gateway.display().to_string())
+        .set("apps.chat.trusted_keys", vec![keys.pk.to_base64()]);
+    let error = Host::with(settings.clone()).await.err().map(|error| format!("{error:#}"));
+    assert!(error.is_some_and(|error| error.contains("it is not signed, and trusted_keys are set")));
+
+    for file in [&logic, &gateway] {
+        let beside = format!("{}.minisig", file.display());
+        fs::write(beside, signed(&fs::read(file)?, &keys)?)?;
+    }
+    let host = Host::with(settings).await?;
+    let unsigned = deploy(&host, parrot(2)?).await?;
+    let foreign = deploy_signed(&host, parrot(2)?, &signed(&parrot(2)?, &others)?).await?;
+    let changed = deploy_signed(&host, parrot(2)?, &signed(&parrot(3)?, &keys)?).await?;
+    for refused in [unsigned, foreign, changed] {
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let detail = refused.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with("verify: "), "{detail}");
+    }
+    assert_eq!(ask(&host).await?, (1, 1));
+    let right = deploy_signed(&host, parrot(2)?, &signed(&parrot(2)?, &keys)?).await?;
+    assert_eq!(right.status, StatusCode::OK, "{}", right.body);
+    assert_eq!(ask(&host).await?, (2, 2));
+    Ok(())
+}
