@@ -27,7 +27,7 @@ check: setup ## format and lints, warnings being errors
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy $(COMPONENTS) -p hostile -p parrot -- -D warnings
 
-bench: build services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
+bench: build guests services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
 	cargo bench --workspace --bench corral
 
 # The whole workspace is named, as the tests name it, so that each dependency has one set of features and is compiled once.

@@ -15,6 +15,7 @@ mod grants;
 mod load;
 mod probe;
 mod refusal;
+mod route;
 mod shelf;
 mod signature;
 pub mod watch;
@@ -27,6 +28,7 @@ pub use deploy::Deployer;
 pub use generation::{Generation, Part, Serving};
 pub use load::inspect;
 pub use refusal::Refusal;
+pub use route::Route;
 
 use crate::guest::Engine;
 use compile::Outside;
@@ -36,7 +38,7 @@ use workshop::Workshop;
 
 /// The applications of a host, by route.
 pub struct Apps {
-    /// Longest route first, so that the first match is the closest.
+    /// The closest route first, so that the first match is the closest.
     apps: Vec<Arc<App>>,
     workshop: Arc<Workshop>,
 }
@@ -56,13 +58,13 @@ impl Apps {
             .iter()
             .map(|(name, config)| load::load(name, config, &workshop, &deploy.folder, deploy.keep))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        apps.sort_by_key(|app| std::cmp::Reverse(app.route().len()));
+        apps.sort_by_key(|app| std::cmp::Reverse(app.route().closeness()));
         Ok(Self { apps, workshop })
     }
 
-    /// The application that serves a path.
-    pub fn route(&self, path: &str) -> Option<&Arc<App>> {
-        self.apps.iter().find(|app| serves(app.route(), path))
+    /// The application that serves a path of a host name.
+    pub fn find(&self, host: Option<&str>, path: &str) -> Option<&Arc<App>> {
+        self.apps.iter().find(|app| app.route().serves(host, path))
     }
 
     /// All of them.
@@ -75,26 +77,7 @@ impl Apps {
     }
 }
 
-/// Whether `path` lies under `route`, segment by segment.
-fn serves(route: &str, path: &str) -> bool {
-    let route = route.trim_end_matches('/');
-    path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// SHA-256 in hexadecimal digits.
 fn digest(bytes: &[u8]) -> String {
     cache::hex(&Sha256::digest(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::serves;
-
-    #[test]
-    fn a_route_matches_whole_segments() {
-        assert!(serves("/", "/api/v1"));
-        assert!(serves("/api", "/api"));
-        assert!(serves("/api/", "/api/v1"));
-        assert!(!serves("/api", "/apis"));
-    }
 }

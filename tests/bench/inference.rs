@@ -8,7 +8,6 @@ mod answer;
 mod conversations;
 mod grounded;
 mod interference;
-mod lookup;
 mod memory;
 mod plan;
 mod server;
@@ -31,15 +30,13 @@ pub enum Scenario {
     Interference,
     /// Questions with passages that change.
     Grounded,
-    /// Answers that quote, with guesses and without.
-    Lookup,
     /// What it all takes in memory.
     Memory,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 6] =
-        [Self::Speed, Self::Conversations, Self::Interference, Self::Grounded, Self::Lookup, Self::Memory];
+    pub const ALL: [Self; 5] =
+        [Self::Speed, Self::Conversations, Self::Interference, Self::Grounded, Self::Memory];
 
     /// Compares, and prints a table. Each has servers of its own, so that none begins with another's memories.
     pub async fn compare(self) -> Result<()> {
@@ -50,7 +47,6 @@ impl Scenario {
             Self::Conversations => conversations::compare(&plan).await,
             Self::Interference => interference::compare(&plan).await,
             Self::Grounded => grounded::compare(&plan).await,
-            Self::Lookup => lookup::compare(&plan).await,
             Self::Memory => memory::compare(&plan).await,
         }
     }

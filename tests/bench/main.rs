@@ -1,4 +1,4 @@
-//! What the host costs: a trivial route against a plain hyper server, a turn stage by stage, the stores against each
+//! What the host costs: a trivial route against a plain hyper server, replacements of the logic, a turn stage by stage, the stores against each
 //! other and against Python, and text generation against llama.cpp's own server.
 //!
 //! All sides of a comparison run in turns in one run, under the same load; the figure that
@@ -10,6 +10,7 @@ mod inference;
 mod load;
 mod plain;
 mod stores;
+mod swap;
 mod turn;
 
 use anyhow::{Result, bail};
@@ -25,6 +26,7 @@ Usage: cargo bench --workspace --bench corral -- [PART]...
 
 Parts, all of them if none is named:
   route          a trivial route against plain hyper
+  swap           replacing the chat logic: what it takes, and what clients notice
   turn           where the time of a chat turn goes
   sessions       the session stores, and redis-py
   vectors        the vector stores, and the Python client of Chroma
@@ -33,9 +35,8 @@ Parts, all of them if none is named:
   conversations  more conversations than the engine has places for
   interference   a long prompt that comes while others get their answers
   grounded       turns with passages that change, Corral's sessions against the usual layout
-  lookup         answers that quote and answers that do not, with guesses ahead and without
   memory         what the model takes, as computed and as measured
-  inference      speed, conversations, interference, grounded, lookup and memory
+  inference      speed, conversations, interference, grounded and memory
 
   whole          has Chroma filled with all 100,000 passages twice, whatever time that takes
 
@@ -48,6 +49,7 @@ BENCH_SHORT=1 measures less; BENCH_CONTROL=1 has a second llama-server stand in 
 #[derive(Clone, Copy)]
 enum Part {
     Route,
+    Swap,
     Turn,
     Sessions,
     Vectors,
@@ -69,6 +71,7 @@ fn main() -> Result<()> {
         for part in parts {
             match part {
                 Part::Route => trivial_route().await?,
+                Part::Swap => swap::compare().await?,
                 Part::Turn => turn::stages().await?,
                 Part::Sessions => stores::sessions::compare().await?,
                 Part::Vectors => stores::vectors::compare(whole).await?,
@@ -86,6 +89,7 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
             // Cargo itself adds the first.
             "--bench" | "whole" => {}
             "route" => parts.push(Part::Route),
+            "swap" => parts.push(Part::Swap),
             "turn" => parts.push(Part::Turn),
             "sessions" => parts.push(Part::Sessions),
             "vectors" => parts.push(Part::Vectors),
@@ -94,14 +98,13 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
             "conversations" => parts.push(Part::Inference(Scenario::Conversations)),
             "interference" => parts.push(Part::Inference(Scenario::Interference)),
             "grounded" => parts.push(Part::Inference(Scenario::Grounded)),
-            "lookup" => parts.push(Part::Inference(Scenario::Lookup)),
             "memory" => parts.push(Part::Inference(Scenario::Memory)),
             "inference" => parts.extend(Scenario::ALL.map(Part::Inference)),
             _ => bail!("there is no part `{argument}`\n{HELP}"),
         }
     }
     if parts.is_empty() {
-        parts = vec![Part::Route, Part::Turn, Part::Sessions, Part::Vectors];
+        parts = vec![Part::Route, Part::Swap, Part::Turn, Part::Sessions, Part::Vectors];
         parts.extend(Scenario::ALL.map(Part::Inference));
     }
     Ok(parts)

@@ -4,6 +4,7 @@ mod client;
 mod events;
 mod gguf;
 mod host;
+mod parrot;
 mod settings;
 mod wait;
 
@@ -14,6 +15,7 @@ pub use client::{Client, Reply, said};
 pub use events::{Event, Events};
 pub use gguf::Gguf;
 pub use host::{Host, binary};
+pub use parrot::parrot;
 pub use settings::Settings;
 pub use wait::until;
 

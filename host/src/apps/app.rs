@@ -3,7 +3,7 @@
 //! Not here: how a generation is made (`workshop`), and what a deployment is (`deploy`).
 
 use super::{
-    Config,
+    Config, Route,
     generation::{Generation, Serving},
     shelf::Shelf,
 };
@@ -21,6 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A loaded application.
 pub struct App {
     name: String,
+    route: Route,
     config: Config,
     slots: Arc<Slots>,
     serving: ArcSwap<Serving>,
@@ -42,6 +43,7 @@ impl App {
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
+            route: Route::new(config.host.as_deref(), &config.route),
             config: config.clone(),
             slots,
             serving: ArcSwap::new(Serving::begin(current)),
@@ -56,9 +58,9 @@ impl App {
         &self.name
     }
 
-    /// The path prefix that it serves.
-    pub fn route(&self) -> &str {
-        &self.config.route
+    /// Where it is.
+    pub fn route(&self) -> &Route {
+        &self.route
     }
 
     /// Its settings.

@@ -16,6 +16,9 @@ pub struct Config {
     pub gateway: PathBuf,
     /// The chat logic component's file.
     pub logic: PathBuf,
+    /// The host name that the application serves; none is every one.
+    #[serde(default)]
+    pub host: Option<String>,
     /// The path prefix that the application serves.
     #[serde(default = "root")]
     pub route: String,

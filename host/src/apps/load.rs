@@ -1,7 +1,7 @@
 //! The generations that a host starts with: what was deployed last, or what the settings name.
 
 use super::{
-    App, Config, component, digest,
+    App, Config, Route, component, digest,
     generation::{Generation, Parts, Record},
     refusal::Refusal,
     shelf::Shelf,
@@ -161,5 +161,6 @@ pub fn inspect(name: &str, config: &Config) -> anyhow::Result<String> {
         super::compose::compose(gateway, logic, &config.grants)
     };
     let composed = composed().with_context(|| format!("checking apps.{name}"))?;
-    Ok(format!("serves {}, {} bytes, sha256 {}", config.route, composed.len(), &digest(&composed)[..12]))
+    let route = Route::new(config.host.as_deref(), &config.route).describe();
+    Ok(format!("serves {route}, {} bytes, sha256 {}", composed.len(), &digest(&composed)[..12]))
 }

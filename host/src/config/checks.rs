@@ -21,6 +21,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     server(&config.server, &mut found);
     stores(config, &mut found);
     models(config, &mut found);
+    deploy(&config.deploy, &mut found);
     apps(config, &mut found);
     found.0
 }
@@ -207,6 +208,14 @@ fn sampling(table: &str, defaults: &corral_inference::Sampling, found: &mut Prob
     }
 }
 
+fn deploy(deploy: &crate::apps::Deploy, found: &mut Problems) {
+    found.not_zero(&[
+        ("deploy.keep", deploy.keep as u64),
+        ("deploy.compile_memory", deploy.compile_memory.as_u64()),
+    ]);
+    found.some_time(&[("deploy.drain", deploy.drain), ("deploy.compile_timeout", deploy.compile_timeout)]);
+}
+
 fn apps(config: &Config, found: &mut Problems) {
     if config.apps.is_empty() {
         found.add("apps", None, "no application; the runtime.toml that comes with Corral has [apps.chat]");
@@ -226,7 +235,8 @@ fn apps(config: &Config, found: &mut Problems) {
         found.not_zero(&[(&key("limits.instances"), limits.instances.into())]);
         let route = quoted(&app.route);
         found.unless(app.route.starts_with('/'), &key("route"), &route, "expected a path that starts with /");
-        if let Some(other) = routes.insert(&app.route, name) {
+        let host = app.host.as_ref().map(|host| host.to_ascii_lowercase());
+        if let Some(other) = routes.insert((host, &app.route), name) {
             found.add(&key("route"), Some(route), &format!("application {other} has this route already"));
         }
     }

@@ -13,8 +13,11 @@ use crate::{
 };
 use corral_inference::{Listed, Models, Status};
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use std::sync::Arc;
+
+/// Tells a gateway where it is mounted, as proxies do.
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// An application for one request, in the generation that serves when it begins.
 struct Hosted {
@@ -38,17 +41,32 @@ impl Application for Hosted {
 
     fn answer(
         self: Arc<Self>,
-        request: Request<guest::body::Incoming>,
+        mut request: Request<guest::body::Incoming>,
         context: guest::Context,
     ) -> BoxFuture<'static, Result<Response<guest::Body>, guest::Failure>> {
+        self.mount(&mut request);
         Box::pin(guest::answer(self.serving.program().clone(), self.services.clone(), request, context))
     }
 }
 
-/// Leads requests to the applications by their path.
+impl Hosted {
+    /// Has the gateway see its own paths, and know where they are.
+    fn mount(&self, request: &mut Request<guest::body::Incoming>) {
+        let route = self.app.route();
+        if route.prefix().is_empty() {
+            return;
+        }
+        *request.uri_mut() = route.inside(request.uri());
+        if let Ok(prefix) = HeaderValue::from_str(route.prefix()) {
+            request.headers_mut().insert(FORWARDED_PREFIX, prefix);
+        }
+    }
+}
+
+/// Leads requests to the applications by host name and path.
 pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
-    Box::new(move |_host, path| {
-        let app = apps.route(path)?.clone();
+    Box::new(move |host, path| {
+        let app = apps.find(host, path)?.clone();
         let serving = app.serving();
         Some(Arc::new(Hosted { app, serving, services: services.clone() }))
     })

@@ -64,13 +64,11 @@ const GAUGES: [Number; 7] = [
     }),
 ];
 
-const COUNTERS: [Number; 6] = [
+const COUNTERS: [Number; 4] = [
     ("inference_steps", "Steps computed, each for all that was under way", |load| load.steps),
     ("inference_generated_tokens", "Tokens generated", |load| load.generated_tokens),
     ("inference_prompt_tokens", "Tokens of prompts", |load| load.prompt_tokens),
     ("inference_cached_tokens", "Tokens of prompts that came from the cache", |load| load.cached_tokens),
-    ("inference_guessed_tokens", "Tokens of answers that were guessed ahead", |load| load.guessed_tokens),
-    ("inference_guessed_right_tokens", "Guessed tokens that were right", |load| load.guessed_right_tokens),
 ];
 
 impl Collector for Models {

@@ -36,32 +36,21 @@ pub enum Program {
 pub async fn start(plan: &Plan) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     if !plan.control {
-        servers.push(Server::corral(plan, "Corral", 0).await?);
+        servers.push(Server::corral(plan).await?);
     }
     let names = if plan.control { vec!["llama-server", "llama-server (2)"] } else { vec!["llama-server"] };
     for name in names {
         servers.extend(Server::llama(plan, name).await?);
     }
-    warm(servers).await
-}
-
-/// Starts two hosts: one that guesses up to `lookup` tokens ahead, and one that does not.
-pub async fn start_guessing(plan: &Plan, lookup: u32) -> Result<Vec<Server>> {
-    let guessing = Server::corral(plan, "guessing", lookup).await?;
-    warm(vec![guessing, Server::corral(plan, "not guessing", 0).await?]).await
-}
-
-/// None has read the weights before its first answer.
-async fn warm(servers: Vec<Server>) -> Result<Vec<Server>> {
     for server in &servers {
+        // Neither has read the weights before its first answer.
         server.ask(&Question::new("warm-up", &Writer::new(0).sentences(3), 8)).await?;
     }
     Ok(servers)
 }
 
 impl Server {
-    /// A host that guesses up to `lookup` tokens ahead.
-    async fn corral(plan: &Plan, name: &'static str, lookup: u32) -> Result<Self> {
+    async fn corral(plan: &Plan) -> Result<Self> {
         let settings = Settings::new()?
             .set("inference.model", plan.model.display().to_string())
             .set("inference.threads", plan.threads)
@@ -69,12 +58,11 @@ impl Server {
             .set("inference.n_batch", plan.n_batch)
             .set("inference.n_ubatch", plan.n_ubatch)
             .set("inference.parallel", plan.parallel)
-            .set("inference.lookup", lookup)
             // However far away a passage is, it is part of the prompt on both sides.
             .set("apps.chat.config.retrieval_max_distance", 2.0)
             .set("log.filter", "warn");
         let host = Host::with(settings).await?;
-        Self::new(name, host.client()?, Program::Corral(host), plan)
+        Self::new("Corral", host.client()?, Program::Corral(host), plan)
     }
 
     async fn llama(plan: &Plan, name: &'static str) -> Result<Option<Self>> {

@@ -3,35 +3,18 @@
 mod kept;
 mod load;
 mod refused;
+mod several;
 mod watched;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Event, Host, Reply, Settings, root};
+use e2e::{Event, Host, Reply, Settings, parrot};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-/// The word in the parrot's bytes, over which another one of its length is written.
-const WORD: &[u8] = b"parrot-0000";
 /// How often a parrot says its word.
 const TIMES: usize = 16;
 const GENERATION: &str = "x-corral-generation";
-
-/// A chat logic that says `parrot-` and the number.
-fn parrot(number: u32) -> Result<Vec<u8>> {
-    let path = root().join("target/wasm32-wasip2/component/parrot.wasm");
-    let mut bytes = fs::read(&path).with_context(|| format!("{}: run `make guests`", path.display()))?;
-    let word = format!("parrot-{number:04}");
-    let mut found = 0;
-    for at in 0..bytes.len() - WORD.len() {
-        if bytes[at..].starts_with(WORD) {
-            bytes[at..at + WORD.len()].copy_from_slice(word.as_bytes());
-            found += 1;
-        }
-    }
-    ensure!(found > 0, "the parrot has no word");
-    Ok(bytes)
-}
 
 /// Settings whose chat logic is the parrot in a file.
 fn settings(logic: &Path) -> Result<Settings> {

@@ -5,8 +5,7 @@ use std::time::Instant;
 use llama_cpp_2::{token::LlamaToken, vocab::LlamaVocab};
 
 use crate::{
-    Error, Event, Finish, Scored, Usage, lookup::Confidence, odds::Odds, queue::Job, stop::StopFilter,
-    text::Utf8Stream,
+    Error, Event, Finish, Scored, Usage, odds::Odds, queue::Job, stop::StopFilter, text::Utf8Stream,
 };
 
 /// A job that has a slot.
@@ -23,22 +22,11 @@ pub(crate) struct Answer {
     leading_space: bool,
     /// Tokens whose text has not gone out yet.
     scored: Vec<Scored>,
-    confidence: Confidence,
-    guesses: Guesses,
-}
-
-/// How guessing went.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Guesses {
-    /// Tokens guessed.
-    pub made: usize,
-    /// Those that were right.
-    pub right: usize,
 }
 
 impl Answer {
-    /// `cached` tokens of the prompt are in the slot already; at most `guesses` tokens are guessed at a time.
-    pub fn new(mut job: Job, cached: usize, guesses: usize) -> Self {
+    /// `cached` tokens of the prompt are in the slot already.
+    pub fn new(mut job: Job, cached: usize) -> Self {
         let stops = StopFilter::new(std::mem::take(&mut job.stop));
         let leading_space = job.leading_space;
         Self {
@@ -52,32 +40,12 @@ impl Answer {
             stops,
             leading_space,
             scored: Vec::new(),
-            confidence: Confidence::new(guesses),
-            guesses: Guesses::default(),
         }
     }
 
     /// Why nobody waits for this answer any more, if so: the caller left, or time is up.
     pub fn is_over(&self, now: Instant) -> bool {
         self.job.events.is_closed() || self.job.deadline <= now
-    }
-
-    /// Tokens to guess now: no more than the answer may still have after the next one.
-    pub fn guesses(&self) -> usize {
-        let left = self.job.limit.saturating_sub(self.generated + 1);
-        self.confidence.length().min(left as usize)
-    }
-
-    /// Learns that `right` of so many guesses were right.
-    pub fn learn(&mut self, guessed: usize, right: usize) {
-        self.confidence.learn(right);
-        self.guesses.made += guessed;
-        self.guesses.right += right;
-    }
-
-    /// How guessing went so far.
-    pub fn guessed(&self) -> Guesses {
-        self.guesses
     }
 
     /// Takes the token that was chosen, tells the caller what it means (and its odds if it asked for them), and says

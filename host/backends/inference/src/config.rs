@@ -131,8 +131,6 @@ pub struct Config {
     pub parallel: u32,
     /// CPU threads; 0 is one per core.
     pub threads: u32,
-    /// Tokens of an answer that are guessed at a time from what its text repeats; 0 is none.
-    pub lookup: u32,
     /// Bytes of the host's memory for the states of conversations that have no slot; 0 keeps none.
     pub cache_bytes: ByteSize,
     /// A folder for states that the memory has no room for; none drops them.
@@ -176,7 +174,6 @@ impl Default for Config {
             n_ctx: 2048,
             parallel: 4,
             threads: 0,
-            lookup: 0,
             cache_bytes: ByteSize::gib(2),
             spill_folder: None,
             spill_bytes: ByteSize::gib(16),

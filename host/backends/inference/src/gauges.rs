@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Load, Usage, answer::Guesses};
+use crate::{Load, Usage};
 
 /// A job takes this long before one was seen.
 const FIRST_GUESS: Duration = Duration::from_secs(5);
@@ -24,8 +24,6 @@ pub(crate) struct Gauges {
     generated: AtomicU64,
     prompt: AtomicU64,
     cached: AtomicU64,
-    guessed: AtomicU64,
-    guessed_right: AtomicU64,
     mean_job_micros: AtomicU64,
 }
 
@@ -53,12 +51,10 @@ impl Gauges {
     }
 
     /// A job left its slot after `took`.
-    pub fn count(&self, usage: &Usage, guesses: Guesses, took: Duration) {
+    pub fn count(&self, usage: &Usage, took: Duration) {
         self.generated.fetch_add(usage.completion_tokens.into(), Relaxed);
         self.prompt.fetch_add(usage.prompt_tokens.into(), Relaxed);
         self.cached.fetch_add(usage.cached_tokens.into(), Relaxed);
-        self.guessed.fetch_add(guesses.made as u64, Relaxed);
-        self.guessed_right.fetch_add(guesses.right as u64, Relaxed);
         let now = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mean = self.mean_job_micros.load(Relaxed);
         let next = if mean == 0 { now } else { mean - mean / 8 + now / 8 };
@@ -92,8 +88,6 @@ impl Gauges {
             generated_tokens: self.generated.load(Relaxed),
             prompt_tokens: self.prompt.load(Relaxed),
             cached_tokens: self.cached.load(Relaxed),
-            guessed_tokens: self.guessed.load(Relaxed),
-            guessed_right_tokens: self.guessed_right.load(Relaxed),
         }
     }
 }
@@ -106,11 +100,11 @@ mod tests {
     fn a_longer_queue_and_longer_jobs_mean_a_later_retry() {
         let gauges = Gauges::default();
         assert!(gauges.retry_after(64, 4) > gauges.retry_after(4, 4));
-        gauges.count(&Usage::default(), Guesses::default(), Duration::from_secs(60));
+        gauges.count(&Usage::default(), Duration::from_secs(60));
         let long = gauges.retry_after(8, 4);
         assert!(long > Duration::from_secs(60) && long < Duration::from_secs(90), "{long:?}");
         for _ in 0..100 {
-            gauges.count(&Usage::default(), Guesses::default(), Duration::from_millis(1));
+            gauges.count(&Usage::default(), Duration::from_millis(1));
         }
         assert_eq!(gauges.retry_after(8, 4), SHORTEST_RETRY);
     }

@@ -18,7 +18,6 @@ mod gauges;
 mod generation;
 mod input;
 mod loading;
-mod lookup;
 mod memory;
 mod models;
 mod odds;

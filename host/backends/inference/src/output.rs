@@ -127,8 +127,4 @@ pub struct Load {
     pub prompt_tokens: u64,
     /// Those of them that came from the cache.
     pub cached_tokens: u64,
-    /// Tokens that were guessed ahead.
-    pub guessed_tokens: u64,
-    /// Those of them that were right.
-    pub guessed_right_tokens: u64,
 }

@@ -210,15 +210,8 @@ impl<'model> Worker<'model> {
             return Err("a job was started without an idle slot".into());
         };
         let cached = self.slots[slot].tokens.len();
-        self.slots[slot].answer = Some(Box::new(Answer::new(job, cached, self.guesses())));
+        self.slots[slot].answer = Some(Box::new(Answer::new(job, cached)));
         Ok(())
-    }
-
-    /// Tokens to guess at a time. Wrong guesses have to be taken back, which not every model can.
-    fn guesses(&self) -> usize {
-        let model = &self.loaded.model;
-        let forgets = !model.is_recurrent() && !model.is_hybrid();
-        if forgets { self.shared.config.lookup as usize } else { 0 }
     }
 
     /// Reads a transcript if there is nothing else to do.
@@ -271,9 +264,9 @@ impl<'model> Worker<'model> {
     /// Takes the answer out of its slot, ends it with `ending`, and counts it.
     fn end(&mut self, slot: usize, ending: impl FnOnce(Answer) -> crate::Usage) {
         let Some(answer) = self.slots[slot].answer.take() else { return };
-        let (took, guesses) = (answer.started().elapsed(), answer.guessed());
+        let took = answer.started().elapsed();
         let usage = ending(*answer);
-        self.shared.gauges.count(&usage, guesses, took);
+        self.shared.gauges.count(&usage, took);
         tracing::debug!(slot, ?usage, "answer ended");
     }
 

@@ -149,7 +149,7 @@ impl State {
             }
         }
         versions.sort_by_key(|version| version.number);
-        Self { name: app.name().to_owned(), route: app.route().to_owned(), generations: versions }
+        Self { name: app.name().to_owned(), route: app.route().describe(), generations: versions }
     }
 }
 

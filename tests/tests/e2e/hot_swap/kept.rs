@@ -1,8 +1,8 @@
 //! Generations outlive restarts and kills, and can be returned to.
 
-use super::{ask, deploy, deployed, operate, parrot, serving, settings, state};
+use super::{ask, deploy, deployed, operate, serving, settings, state};
 use anyhow::{Context, Result, ensure};
-use e2e::{Host, Settings, binary};
+use e2e::{Host, Settings, binary, parrot};
 use reqwest::{Method, StatusCode};
 use std::{fs, time::Duration};
 use tokio::process::Command;

@@ -1,8 +1,8 @@
 //! Replacing under load: nothing fails, nothing is cut, nothing is mixed.
 
-use super::{GENERATION, ask, asked, deployed, parrot, serving, settings, state, streamed, who};
+use super::{GENERATION, ask, asked, deployed, serving, settings, state, streamed, who};
 use anyhow::{Context, Result, ensure};
-use e2e::{Events, Host};
+use e2e::{Events, Host, parrot};
 use reqwest::StatusCode;
 use std::sync::{
     Arc,

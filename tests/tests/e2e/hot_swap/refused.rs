@@ -1,8 +1,8 @@
 //! What cannot be deployed is refused with the reason, and those who talk do not notice.
 
-use super::{ask, deploy, deployed, operate, parrot, settings};
+use super::{ask, deploy, deployed, operate, settings};
 use anyhow::{Context, Result, ensure};
-use e2e::{Host, Reply, root};
+use e2e::{Host, Reply, parrot, root};
 use reqwest::{Method, StatusCode};
 use std::fs;
 

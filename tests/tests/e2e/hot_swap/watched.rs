@@ -1,9 +1,9 @@
 //! Files that are watched, and components that have to be signed.
 
-use super::{ask, deploy, parrot, settings};
+use super::{ask, deploy, settings};
 use anyhow::Result;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use e2e::{Host, Reply, root, until};
+use e2e::{Host, Reply, parrot, root, until};
 use minisign::KeyPair;
 use reqwest::{Method, StatusCode};
 use std::{fs, io::Cursor};

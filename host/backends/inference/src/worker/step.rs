@@ -6,7 +6,7 @@ use llama_cpp_2::{DecodeError, token::LlamaToken};
 
 use super::{Fatal, Worker};
 use crate::{
-    Error, lookup,
+    Error,
     odds::Odds,
     plan::{Need, plan},
     slots::Slot,
@@ -19,16 +19,16 @@ const MOST_FAILURES: usize = 8;
 pub(super) struct Part {
     pub slot: usize,
     pub tokens: Vec<LlamaToken>,
-    /// How many of the last tokens' odds are wanted: more than one where the answer's next tokens were guessed.
-    pub chooses: usize,
+    /// Whether the last token's odds are wanted.
+    pub chooses: bool,
     /// Where in the batch these odds are, once it is filled.
-    pub outputs: Vec<i32>,
+    pub output: i32,
 }
 
 impl Part {
     /// So many tokens, and nothing to choose.
     pub fn reading(slot: usize, tokens: Vec<LlamaToken>) -> Self {
-        Self { slot, tokens, chooses: 0, outputs: Vec::new() }
+        Self { slot, tokens, chooses: false, output: 0 }
     }
 }
 
@@ -44,18 +44,12 @@ impl Worker<'_> {
         let n_batch = self.shared.config.n_batch as usize;
         let others_wait = needs.contains(&Need::Decode) || self.preparing.is_some();
         let counts = plan(&needs, n_batch, self.pace.prefill_limit(n_batch, others_wait));
-        let mut spare = n_batch.saturating_sub(counts.iter().sum());
-        let mut parts = Vec::new();
-        for (slot, (need, count)) in needs.iter().zip(counts).enumerate().filter(|(_, (_, count))| *count > 0)
-        {
-            let part = match need {
-                Need::Decode => self.continuation(slot, spare),
-                Need::Prefill(_) | Need::Nothing => self.reading(slot, count),
-            };
-            spare -= part.tokens.len().saturating_sub(count);
-            parts.push(part);
-        }
-        parts
+        let counted = needs.iter().zip(counts).enumerate().filter(|(_, (_, count))| *count > 0);
+        let part = |(slot, (need, count)): (usize, (&Need, usize))| match need {
+            Need::Decode => self.continuation(slot),
+            Need::Prefill(_) | Need::Nothing => self.reading(slot, count),
+        };
+        counted.map(part).collect()
     }
 
     fn need(&self, slot: usize) -> Need {
@@ -72,19 +66,10 @@ impl Worker<'_> {
         }
     }
 
-    /// The token that an answer chose last, and up to `spare` guesses of what it will say after that.
-    fn continuation(&self, slot: usize, spare: usize) -> Part {
-        let Slot { tokens: held, answer, .. } = &self.slots[slot];
-        let Some((answer, next)) = answer.as_ref().and_then(|answer| Some((answer, answer.next?))) else {
-            return Part::reading(slot, Vec::new());
-        };
-        let most = answer.guesses().min(spare);
-        let mut tokens = vec![next];
-        if most > 0 {
-            let text: Vec<LlamaToken> = held.iter().copied().chain([next]).collect();
-            tokens.extend_from_slice(lookup::guess(&text, most));
-        }
-        Part { slot, chooses: tokens.len(), tokens, outputs: Vec::new() }
+    /// The token that an answer chose last.
+    fn continuation(&self, slot: usize) -> Part {
+        let next = self.slots[slot].answer.as_ref().and_then(|answer| answer.next);
+        Part { slot, chooses: next.is_some(), tokens: next.into_iter().collect(), output: 0 }
     }
 
     /// The next `count` tokens of what a slot has to read.
@@ -96,8 +81,8 @@ impl Worker<'_> {
             (None, None) => return Part::reading(slot, Vec::new()),
         };
         let end = held.len() + count;
-        let chooses = usize::from(answer.is_some() && end == prompt.len());
-        Part { slot, tokens: prompt[held.len()..end].to_vec(), chooses, outputs: Vec::new() }
+        let chooses = answer.is_some() && end == prompt.len();
+        Part { slot, tokens: prompt[held.len()..end].to_vec(), chooses, output: 0 }
     }
 
     pub(super) fn step(&mut self, mut parts: Vec<Part>) -> Result<(), Fatal> {
@@ -112,7 +97,7 @@ impl Worker<'_> {
     fn conclude(&mut self, part: &Part) -> Result<(), Fatal> {
         self.failures = 0;
         self.share(part.slot)?;
-        if part.chooses == 0 { Ok(()) } else { self.choose(part) }
+        if part.chooses { self.choose(part) } else { Ok(()) }
     }
 
     /// After a step that failed: each part is computed by itself, so that only those end that are at fault.
@@ -162,14 +147,13 @@ impl Worker<'_> {
         self.batch.clear();
         for part in parts.iter_mut() {
             let held = self.slots[part.slot].tokens.len();
-            let first = part.tokens.len() - part.chooses;
-            part.outputs.clear();
+            let last = part.tokens.len() - 1;
             for (index, token) in part.tokens.iter().enumerate() {
-                let chooses = index >= first;
+                let chooses = part.chooses && index == last;
                 let position = i32::try_from(held + index).unwrap_or(i32::MAX);
                 let sequence = i32::try_from(part.slot).unwrap_or(i32::MAX);
                 if chooses {
-                    part.outputs.push(self.batch.n_tokens());
+                    part.output = self.batch.n_tokens();
                 }
                 self.batch
                     .add(*token, position, &[sequence], chooses)
@@ -202,37 +186,19 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Chooses the next tokens of an answer, as far as its guesses were right, and ends it if one was the last.
+    /// Chooses the next token of an answer, and ends it if that was the last.
     fn choose(&mut self, part: &Part) -> Result<(), Fatal> {
-        let Part { slot, tokens, outputs, .. } = part;
-        let Some(answer) = &mut self.slots[*slot].answer else { return Ok(()) };
-        let guessed = &tokens[tokens.len() - outputs.len()..][1..];
-        let (mut right, mut ended) = (0, None);
-        for output in outputs {
-            let odds = answer.job.scores.map(|most| Odds::of(self.context.get_logits_ith(*output), most));
-            let Ok(token) = answer.job.sampler.sample(&self.context, *output) else {
-                let error = Error::InvalidArgument("the constraint allows no further token".into());
-                ended = Some(Err(error));
-                break;
-            };
-            ended = answer.take(token, odds, &self.loaded.model.vocab()).map(Ok);
-            if ended.is_some() || guessed.get(right) != Some(&token) {
-                break;
-            }
-            right += 1;
-        }
-        if !guessed.is_empty() {
-            answer.learn(guessed.len(), right);
-            let kept = self.slots[*slot].tokens.len() - (guessed.len() - right);
-            self.clear(*slot, kept)?;
-        }
-        match ended {
+        let Part { slot, output, .. } = *part;
+        let Some(answer) = &mut self.slots[slot].answer else { return Ok(()) };
+        let odds = answer.job.scores.map(|most| Odds::of(self.context.get_logits_ith(output), most));
+        let Ok(token) = answer.job.sampler.sample(&self.context, output) else {
+            let error = Error::InvalidArgument("the constraint allows no further token".into());
+            self.end(slot, |answer| answer.fail(error));
+            return self.release(slot);
+        };
+        match answer.take(token, odds, &self.loaded.model.vocab()) {
             None => Ok(()),
-            Some(Ok(finish)) => self.complete(*slot, finish),
-            Some(Err(error)) => {
-                self.end(*slot, |answer| answer.fail(error));
-                self.release(*slot)
-            }
+            Some(finish) => self.complete(slot, finish),
         }
     }
 }

@@ -9,7 +9,6 @@ mod cache;
 mod choice;
 mod constraints;
 mod harness;
-mod lookup;
 mod memory;
 mod models;
 mod turns;
