@@ -10,17 +10,20 @@ endif
 WASM := --profile component --target wasm32-wasip2
 COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 
-.PHONY: help setup services components guests build run test check bench clean
+.PHONY: help setup services components guests build run test test-vulkan check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 run: build ## sets up what is missing, builds, and serves as runtime.toml says
 	target/release/corral serve --config runtime.toml
 
 test: build guests services check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
 	cargo test --release --workspace
+
+test-vulkan: setup ## the offload to a graphics processor, on Mesa's software Vulkan: by hand, a quarter of an hour
+	scripts/vulkan.sh
 
 check: setup ## format and lints, warnings being errors
 	cargo fmt --all --check

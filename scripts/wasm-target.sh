@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/say.sh
 . scripts/say.sh
+# shellcheck source=scripts/debian.sh
+. scripts/debian.sh
 
 target=wasm32-wasip2
 sysroot=$(rustc --print sysroot)
@@ -34,7 +36,6 @@ from_debian() {
   have apt-get || fail "the target $target is missing" \
     "install it with: rustup target add $target"
   rm -rf "$work"
-  mkdir -p "$work"/lists/partial "$work"/cache/archives/partial
   unpack_sources
   build_libraries
   place_libraries
@@ -45,41 +46,15 @@ from_debian() {
 unpack_sources() {
   local suite package
   for suite in trixie-backports testing unstable; do
-    list_suite "$suite"
+    list_suite "$suite" || fail "the packages of Debian's $suite cannot be listed" \
+      "install the target with: rustup target add $target"
     package=$(apt_private apt-cache madison rust-src |
       awk -v version="$version+" 'index($3, version) == 1 && !found++ { print $3 }')
     [[ -z $package ]] || break
   done
   [[ -n $package ]] || fail "Debian has no sources of Rust $version now" \
     "install the target on a machine that reaches rustup's server: rustup target add $target"
-  (cd "$work" && apt_private apt-get -qq -t "$suite" download "rust-src=$package" wasi-libc)
-  for package in "$work"/*.deb; do dpkg -x "$package" "$work/root"; done
-}
-
-# A list of its own, so that the machine's is left alone; the mirror is the one that the machine uses.
-list_suite() {
-  local mirror
-  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    grep -E '^(deb |URIs:)' | grep -oE '[a-z]+://[^ ]+/debian/?( |$)' | head -n 1) || true
-  [[ -n $mirror ]] || fail "no Debian mirror among the sources of this machine" \
-    "install the target with: rustup target add $target"
-  cat >"$work/list.sources" <<END
-Types: deb
-URIs: $mirror
-Suites: $1
-Components: main
-Targets: Packages
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-END
-  apt_private apt-get -qq update
-}
-
-# apt_private COMMAND…: apt-get or apt-cache on the list of its own. No root is needed.
-apt_private() {
-  local command=$1
-  shift
-  "$command" -o Dir::Etc::sourcelist="$work/list.sources" -o Dir::Etc::sourceparts=/dev/null \
-    -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User="$(id -un)" "$@"
+  unpack -t "$suite" "rust-src=$package" wasi-libc
 }
 
 build_libraries() {
