@@ -6,9 +6,6 @@ use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// llama-server closes connections that nothing came on for five seconds, and a request must not meet that.
-const IDLE_CONNECTION: Duration = Duration::from_secs(2);
-
 /// A client of one host.
 #[derive(Clone)]
 pub struct Client {
@@ -34,7 +31,8 @@ impl Client {
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(120))
-            .pool_idle_timeout(IDLE_CONNECTION)
+            // llama-server closes connections between two requests, and the second must not meet that.
+            .pool_max_idle_per_host(0)
             .no_proxy()
             .build()?;
         Ok(Self { http, url: url.to_owned() })

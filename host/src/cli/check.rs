@@ -65,6 +65,7 @@ fn findings(file: &Path) -> Vec<Finding> {
     findings.push(probes::writable_file("store", &config.store.path));
     findings.extend([stores::sessions(&config), stores::vectors(&config)].into_iter().flatten());
     findings.push(probes::writable("cache", &config.wasm.cache));
+    findings.push(probes::writable("deployments", &config.deploy.folder));
     findings.push(probes::writable_file("admin token", &config.admin.token_file));
     findings.push(probes::free("server.listen", config.server.listen));
     findings.push(probes::free("admin.listen", config.admin.listen));
