@@ -27,7 +27,7 @@ pub use config::{Config, Deploy, Grant, Grants, Limits};
 pub use deploy::Deployer;
 pub use generation::{Generation, Part, Serving};
 pub use load::inspect;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Stage};
 pub use route::Route;
 
 use crate::guest::Engine;

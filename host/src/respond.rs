@@ -3,7 +3,7 @@
 //! Clients learn little, the log everything. Answers of applications pass by untouched.
 
 use crate::{
-    apps::deploy,
+    apps::{Stage, deploy},
     guest,
     server::{
         admin::{apps, models},
@@ -226,6 +226,10 @@ fn not_deployed(error: &deploy::Error) -> Row {
             return Row::new(StatusCode::NOT_FOUND, "no_app", message);
         }
         deploy::Error::Busy => (StatusCode::CONFLICT, "busy"),
+        // Not the component's fault.
+        deploy::Error::Refused(refusal) if refusal.stage == Stage::Record => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "not_recorded")
+        }
         deploy::Error::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_deployed"),
         deploy::Error::NoSuchGeneration(_) => (StatusCode::NOT_FOUND, "no_generation"),
     };

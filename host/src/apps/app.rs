@@ -121,8 +121,12 @@ impl App {
 /// Waits for the last request of what was replaced, and ends what still runs when the time is over.
 async fn retire(app: Arc<App>, replaced: Arc<Serving>, patience: Duration) {
     let until = Instant::now() + patience;
-    while replaced.requests() > 0 && Instant::now() < until {
+    loop {
+        // First of all: a request that has just been led to it may not run yet.
         tokio::time::sleep(PAUSE).await;
+        if replaced.requests() == 0 || Instant::now() >= until {
+            break;
+        }
     }
     let requests = replaced.requests();
     if requests > 0 {

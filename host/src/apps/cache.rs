@@ -54,9 +54,9 @@ impl Cache {
         code::deserialize(engine, &compiled)
     }
 
-    /// Whether the component is there compiled.
-    pub(super) fn has(&self, engine: &Engine, bytes: &[u8]) -> bool {
-        matches!(load(engine, &self.path(engine, bytes)), Ok(Some(_)))
+    /// The component, if it is there compiled and whole.
+    pub(super) fn ready(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<Option<Component>> {
+        load(engine, &self.path(engine, bytes))
     }
 
     /// Compiles into the cache.

@@ -8,7 +8,7 @@ use super::cache::Cache;
 use crate::guest;
 use anyhow::{Context, bail};
 use bytesize::ByteSize;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
@@ -21,6 +21,8 @@ use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 const SELF: &str = "/proc/self/exe";
 /// The most that is read of a composed component: two of the largest.
 const MAX_COMPOSED: u64 = 130 << 20;
+/// The least of the processor's attention, as `nice` has it.
+const NICENESS: i32 = 19;
 /// Of what the other process says.
 const MAX_WORDS: usize = 2_000;
 
@@ -39,7 +41,6 @@ impl Outside {
             .arg("compile")
             .arg(&self.cache)
             .arg(self.memory.as_u64().to_string())
-            .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -79,6 +80,8 @@ impl Outside {
 /// The other process's part: compiles what comes on standard input into `cache`, within `memory` bytes.
 pub fn compile(cache: &Path, memory: u64) -> anyhow::Result<()> {
     let limit = getrlimit(Resource::As);
+    // Whoever is being answered comes first.
+    nice(NICENESS).context("lowering the priority")?;
     setrlimit(Resource::As, Rlimit { current: Some(memory), ..limit }).context("bounding the memory")?;
     let mut composed = Vec::new();
     io::stdin().take(MAX_COMPOSED).read_to_end(&mut composed).context("reading the component")?;

@@ -7,7 +7,7 @@ use super::{
     App, Apps, Deploy,
     component::MAX_SIZE,
     digest,
-    generation::{Generation, Part, Parts, Record},
+    generation::{Generation, Part, Record},
     probe::Probe,
     refusal::{Refusal, Stage},
     shelf::Shelf,
@@ -29,6 +29,8 @@ pub struct Change {
     pub digest: Option<String>,
     /// Its signature, as minisign writes it.
     pub signature: Option<String>,
+    /// Whether it is the file that the settings name.
+    pub file: bool,
     /// Who asks for it.
     pub by: String,
 }
@@ -86,9 +88,12 @@ impl Deployer {
     /// # Errors
     /// [`Error::NoSuchApp`], [`Error::Busy`], [`Error::Refused`].
     pub async fn deploy(&self, name: &str, change: Change) -> Result<Arc<Generation>, Error> {
-        let app = self.app(name)?;
-        let shelf = app.shelf.try_lock().map_err(|_held| Error::Busy)?;
-        Ok(self.told(app, &shelf, change).await?)
+        let (deployer, app) = (self.clone(), self.app(name)?.clone());
+        to_its_end(async move {
+            let mut shelf = app.shelf.try_lock().map_err(|_held| Error::Busy)?;
+            Ok(deployer.told(&app, &mut shelf, change).await?)
+        })
+        .await
     }
 
     /// As [`deploy`](Self::deploy), after whatever is under way.
@@ -97,8 +102,8 @@ impl Deployer {
         app: &Arc<App>,
         change: Change,
     ) -> Result<Arc<Generation>, Refusal> {
-        let shelf = app.shelf.lock().await;
-        self.told(app, &shelf, change).await
+        let mut shelf = app.shelf.lock().await;
+        self.told(app, &mut shelf, change).await
     }
 
     /// Has a kept generation serve again: `to`, or the one before that which serves.
@@ -107,7 +112,18 @@ impl Deployer {
     /// [`Error::NoSuchApp`], [`Error::Busy`], [`Error::NoSuchGeneration`], and [`Error::Refused`] if the disk does not
     /// take it.
     pub async fn roll_back(&self, name: &str, to: Option<u64>, by: &str) -> Result<Arc<Generation>, Error> {
-        let app = self.app(name)?;
+        let (deployer, app, by) = (self.clone(), self.app(name)?.clone(), by.to_owned());
+        to_its_end(async move {
+            let returned = deployer.return_to(&app, to, &by).await;
+            if let Err(error) = &returned {
+                tracing::warn!(app = app.name(), to, by, cause = %error, "not rolled back");
+            }
+            returned
+        })
+        .await
+    }
+
+    async fn return_to(&self, app: &Arc<App>, to: Option<u64>, by: &str) -> Result<Arc<Generation>, Error> {
         let shelf = app.shelf.try_lock().map_err(|_held| Error::Busy)?;
         let (serving, kept) = (app.serving().generation().record().number, app.kept());
         let numbers: Vec<_> = kept.iter().map(|generation| generation.record().number).collect();
@@ -126,7 +142,7 @@ impl Deployer {
         blocking(move || shelf.choose(number).map_err(Stage::Record.refuse())).await?;
         app.publish(generation.clone(), self.0.settings.drain);
         self.0.metrics.deployed(app.name(), "rolled_back");
-        tracing::info!(app = name, generation = number, instead_of = serving, by, "rolled back");
+        tracing::info!(app = app.name(), generation = number, instead_of = serving, by, "rolled back");
         Ok(generation)
     }
 
@@ -134,7 +150,12 @@ impl Deployer {
         self.0.apps.iter().find(|app| app.name() == name).ok_or(Error::NoSuchApp)
     }
 
-    async fn told(&self, app: &Arc<App>, shelf: &Shelf, change: Change) -> Result<Arc<Generation>, Refusal> {
+    async fn told(
+        &self,
+        app: &Arc<App>,
+        shelf: &mut Shelf,
+        change: Change,
+    ) -> Result<Arc<Generation>, Refusal> {
         let (component, by) = (change.part.name(), change.by.clone());
         let replaced = self.replace(app, shelf, change).await;
         let outcome = replaced.as_ref().map_or_else(|refusal| refusal.stage.name(), |_| "deployed");
@@ -154,17 +175,15 @@ impl Deployer {
     async fn replace(
         &self,
         app: &Arc<App>,
-        shelf: &Shelf,
+        shelf: &mut Shelf,
         change: Change,
     ) -> Result<Arc<Generation>, Refusal> {
         let Inner { workshop, probe, settings, .. } = &*self.0;
         verify(app, &change).map_err(Stage::Verify.refuse())?;
         let base = app.serving().generation().record().clone();
-        let Change { part, bytes, by, .. } = change;
-        let parts = match part {
-            Part::Gateway => Parts { gateway: digest(&bytes), ..base.parts },
-            Part::Logic => Parts { logic: digest(&bytes), ..base.parts },
-        };
+        let Change { part, bytes, signature, file, by, .. } = change;
+        let parts = base.parts.with(part, digest(&bytes));
+        let signatures = base.signatures.with(part, signature);
         let (gateway, logic) = {
             let (shelf, parts) = (shelf.clone(), parts.clone());
             let other = move || match part {
@@ -174,12 +193,16 @@ impl Deployer {
             blocking(move || other().map_err(Stage::Compose.refuse())).await?
         };
         let built = workshop.build_bounded(app.config(), app.slots(), gateway.clone(), logic.clone()).await?;
-        let record = Record { number: app.newest() + 1, parts, made: Timestamp::now(), by, ..base };
+        let number = app.newest() + 1;
+        let chosen = if file { shelf.clone().with_file(part, parts.of(part).clone()) } else { shelf.clone() };
+        let record =
+            Record { number, parts, signatures, settings: base.settings, made: Timestamp::now(), by };
         let generation = Generation::new(record, built.digest, built.program);
         if app.config().probe {
             probe.pass(&generation).await.map_err(Stage::Probe.refuse())?;
         }
-        self.record(shelf, &generation, gateway, logic).await?;
+        self.record(&chosen, &generation, gateway, logic).await?;
+        *shelf = chosen;
         let gone = app.keep(generation.clone(), settings.keep);
         app.publish(generation.clone(), settings.drain);
         if !gone.is_empty() {
@@ -215,6 +238,14 @@ impl Deployer {
             tracing::warn!(app = app.name(), %error, "old generations are still on the disk");
         }
     }
+}
+
+/// Does what must not end halfway when whoever asked for it leaves: on the disk one generation would serve, here another.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let ended = tokio::spawn(work).await.context("the work was given up");
+    ended.map_err(Stage::Record.refuse())?
 }
 
 fn verify(app: &App, change: &Change) -> anyhow::Result<()> {

@@ -2,10 +2,10 @@
 //!
 //! Not here: which one serves (`app`), and how one is made (`workshop`).
 
-use crate::guest::Program;
+use crate::guest::{Program, slots::Slots};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The two components of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +17,13 @@ pub enum Part {
     Logic,
 }
 
-/// SHA-256 of both components, in hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parts {
+/// Something of both components: their SHA-256 in hexadecimal digits, where nothing else is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts<T = String> {
     /// Of the gateway.
-    pub gateway: String,
+    pub gateway: T,
     /// Of the chat logic.
-    pub logic: String,
+    pub logic: T,
 }
 
 /// What is known of a generation, also after a restart.
@@ -33,8 +33,8 @@ pub struct Record {
     pub number: u64,
     /// What it is made of.
     pub parts: Parts,
-    /// What the files in the settings were when it was made.
-    pub files: Parts,
+    /// What minisign wrote when they were signed.
+    pub signatures: Parts<Option<String>>,
     /// SHA-256 of the application's other settings then.
     pub settings: String,
     /// When it was made.
@@ -66,12 +66,21 @@ impl Part {
     }
 }
 
-impl Parts {
-    /// The digest of one.
-    pub fn of(&self, part: Part) -> &str {
+impl<T> Parts<T> {
+    /// That of one.
+    pub fn of(&self, part: Part) -> &T {
         match part {
             Part::Gateway => &self.gateway,
             Part::Logic => &self.logic,
+        }
+    }
+
+    /// The same, with another one's.
+    #[must_use]
+    pub fn with(self, part: Part, one: T) -> Self {
+        match part {
+            Part::Gateway => Self { gateway: one, ..self },
+            Part::Logic => Self { logic: one, ..self },
         }
     }
 }
@@ -89,6 +98,12 @@ impl Generation {
     /// SHA-256 of its composed component, in hexadecimal digits.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What runs in a rehearsal, with a place of its own: it waits for nobody, and nobody waits for it.
+    pub(super) fn rehearsal(&self, patience: Duration) -> Arc<Program> {
+        let slots = Arc::new(Slots::new(1, patience));
+        Arc::new(Program { slots, retired: Default::default(), ..self.program.clone() })
     }
 }
 

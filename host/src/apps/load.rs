@@ -2,7 +2,7 @@
 
 use super::{
     App, Config, Route, component, digest,
-    generation::{Generation, Parts, Record},
+    generation::{Generation, Part, Parts, Record},
     refusal::Refusal,
     shelf::Shelf,
     signature::Trusted,
@@ -21,6 +21,7 @@ struct Files {
     gateway: Vec<u8>,
     logic: Vec<u8>,
     parts: Parts,
+    signatures: Parts<Option<String>>,
 }
 
 /// An application with the generation that serves and those that are kept.
@@ -44,10 +45,11 @@ fn assemble(
 ) -> anyhow::Result<Arc<App>> {
     let files = Files::read(config)?;
     let settings = digest(&serde_json::to_vec(&(&config.grants, &config.config))?);
-    let shelf = Shelf::open(folder, name)?;
+    let trusted = Trusted::new(&config.trusted_keys)?;
+    let shelf = Shelf::open(folder, name, files.parts.clone())?;
     let slots = Arc::new(Slots::new(config.limits.instances, config.limits.wait));
     let records = shelf.records()?;
-    let deployed = deployed(name, &shelf, &files.parts);
+    let deployed = deployed(name, &shelf, &trusted);
     let was_deployed = deployed.is_some();
     let again = || {
         format!("what was deployed last; to serve the files again, remove {}", folder.join(name).display())
@@ -59,10 +61,9 @@ fn assemble(
             (Record { number: next, settings, made: Timestamp::now(), ..record }, gateway, logic)
         }
         None => {
-            let Files { gateway, logic, parts } = files;
-            let files = parts.clone();
-            let by = SETTINGS.to_owned();
-            (Record { number: next, parts, files, settings, made: Timestamp::now(), by }, gateway, logic)
+            let Files { gateway, logic, parts, signatures } = files;
+            let (made, by) = (Timestamp::now(), SETTINGS.to_owned());
+            (Record { number: next, parts, signatures, settings, made, by }, gateway, logic)
         }
     };
     let number = record.number;
@@ -73,21 +74,22 @@ fn assemble(
     }
     shelf.choose(number)?;
 
+    let earlier = records.iter().rev().filter(|record| record.number != number).take(keep.max(1) - 1);
+    // What does not fit the settings of today may fit those of tomorrow.
+    shelf.retain(&earlier.clone().chain([current.record()]).collect::<Vec<_>>())?;
     let mut kept = vec![current.clone()];
-    for record in records.into_iter().rev().filter(|record| record.number != number).take(keep.max(1) - 1) {
-        kept.extend(again_of(name, config, workshop, &slots, &shelf, record));
+    for record in earlier {
+        kept.extend(again_of(name, config, workshop, &slots, &shelf, &trusted, record));
     }
     kept.sort_by_key(|generation| generation.record().number);
-    shelf.retain(&kept.iter().map(|generation| generation.record()).collect::<Vec<_>>())?;
     Ok(App::new(name, config, slots, shelf, current, kept))
 }
 
 /// What was deployed last, if the files are what they were then, and the disk has all of it.
-fn deployed(name: &str, shelf: &Shelf, files: &Parts) -> Option<(Record, Vec<u8>, Vec<u8>)> {
+fn deployed(name: &str, shelf: &Shelf, trusted: &Trusted) -> Option<(Record, Vec<u8>, Vec<u8>)> {
     let read = || {
-        let Some(record) = shelf.current()?.filter(|record| record.files == *files) else { return Ok(None) };
-        let gateway = shelf.component(&record.parts.gateway)?;
-        let logic = shelf.component(&record.parts.logic)?;
+        let Some(record) = shelf.current()? else { return Ok(None) };
+        let (gateway, logic) = components(shelf, trusted, &record)?;
         anyhow::Ok(Some((record, gateway, logic)))
     };
     read().unwrap_or_else(|error| {
@@ -108,12 +110,12 @@ fn again_of(
     workshop: &Workshop,
     slots: &Arc<Slots>,
     shelf: &Shelf,
-    record: Record,
+    trusted: &Trusted,
+    record: &Record,
 ) -> Option<Arc<Generation>> {
     let number = record.number;
     let read = || {
-        let gateway = shelf.component(&record.parts.gateway)?;
-        let logic = shelf.component(&record.parts.logic)?;
+        let (gateway, logic) = components(shelf, trusted, record)?;
         Ok(build(config, workshop, slots, record.clone(), gateway, logic)?)
     };
     let cause = match read() {
@@ -122,6 +124,17 @@ fn again_of(
     };
     tracing::warn!(app = name, generation = number, cause, "an earlier generation cannot be returned to");
     None
+}
+
+/// A generation's gateway and logic, if they are whole and signed as the settings want it now.
+fn components(shelf: &Shelf, trusted: &Trusted, record: &Record) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+    let read = |part: Part| {
+        let bytes = shelf.component(record.parts.of(part))?;
+        let signature = record.signatures.of(part).as_deref();
+        trusted.check(&bytes, signature).with_context(|| format!("checking its {}", part.name()))?;
+        anyhow::Ok(bytes)
+    };
+    Ok((read(Part::Gateway)?, read(Part::Logic)?))
 }
 
 fn build(
@@ -146,11 +159,13 @@ impl Files {
         }
         let trusted = Trusted::new(&config.trusted_keys)?;
         let gateway = component::read(&config.gateway)?;
-        trusted.check_file(&gateway, &config.gateway)?;
         let logic = component::read(&config.logic)?;
-        trusted.check_file(&logic, &config.logic)?;
+        let signatures = Parts {
+            gateway: trusted.check_file(&gateway, &config.gateway)?,
+            logic: trusted.check_file(&logic, &config.logic)?,
+        };
         let parts = Parts { gateway: digest(&gateway), logic: digest(&logic) };
-        Ok(Self { gateway, logic, parts })
+        Ok(Self { gateway, logic, parts, signatures })
     }
 }
 

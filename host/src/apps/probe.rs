@@ -3,7 +3,7 @@
 //! The turn runs against stores of its own, and models that say what is in the script: no session is touched, nothing
 //! is stored, and whoever is being answered does not wait for it.
 
-use super::generation::{Generation, Serving};
+use super::Generation;
 use crate::{
     guest::{self, Client, Context, Program},
     imports::Services,
@@ -67,10 +67,10 @@ impl Probe {
     }
 
     /// Tries a turn, whole and as a stream.
-    pub async fn pass(&self, generation: &Arc<Generation>) -> anyhow::Result<()> {
-        let serving = Serving::begin(generation.clone());
+    pub async fn pass(&self, generation: &Generation) -> anyhow::Result<()> {
+        let program = generation.rehearsal(PATIENCE);
         let until = Instant::now() + PATIENCE;
-        let turn = self.turn(serving.program(), until);
+        let turn = self.turn(&program, until);
         timeout_at(until, turn).await.with_context(|| format!("no answer within {PATIENCE:?}"))?
     }
 

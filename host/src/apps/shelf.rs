@@ -3,7 +3,7 @@
 //! ```text
 //! FOLDER/components/DIGEST.wasm     what generations are made of, by content
 //! FOLDER/generations/NUMBER.json    a record, which names its components
-//! FOLDER/current                    the number of the one that serves
+//! FOLDER/current                    the number of the one that serves, and what the settings' files were then
 //! ```
 //!
 //! Each file is written beside its place, brought to the disk, and then renamed: a process that is killed leaves the
@@ -11,9 +11,10 @@
 
 use super::{
     digest,
-    generation::{Parts, Record},
+    generation::{Part, Parts, Record},
 };
 use anyhow::{Context, bail, ensure};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
@@ -30,11 +31,20 @@ const CURRENT: &str = "current";
 #[derive(Clone)]
 pub(super) struct Shelf {
     folder: PathBuf,
+    files: Parts,
+}
+
+/// What `current` says.
+#[derive(Serialize, Deserialize)]
+struct Choice {
+    number: u64,
+    files: Parts,
 }
 
 impl Shelf {
-    /// Opens an application's folder below `folder`, or makes it, for its owner only.
-    pub fn open(folder: &Path, app: &str) -> anyhow::Result<Self> {
+    /// Opens an application's folder below `folder`, or makes it, for its owner only. `files` is what the files that
+    /// the settings name are now.
+    pub fn open(folder: &Path, app: &str, files: Parts) -> anyhow::Result<Self> {
         let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
         ensure!(app.chars().all(plain), "apps.{app}: expected a name of letters, digits, \"-\" and \"_\"");
         let folder = folder.join(app);
@@ -43,19 +53,31 @@ impl Shelf {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
             made.with_context(|| format!("making {}", path.display()))?;
         }
-        Ok(Self { folder })
+        Ok(Self { folder, files })
     }
 
-    /// The record of the generation that serves, if there is one.
+    /// What the files that the settings name were when they were last read.
+    pub fn files(&self) -> &Parts {
+        &self.files
+    }
+
+    /// One of these files is another now.
+    #[must_use]
+    pub fn with_file(self, part: Part, digest: String) -> Self {
+        Self { files: self.files.with(part, digest), ..self }
+    }
+
+    /// The record of the generation that serves, if one was chosen when the files were what they are now.
     pub fn current(&self) -> anyhow::Result<Option<Record>> {
         let path = self.folder.join(CURRENT);
-        let text = match fs::read_to_string(&path) {
+        let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
-        let number = text.trim().parse().with_context(|| format!("{} holds no number", path.display()))?;
-        self.record(number).map(Some)
+        let Choice { number, files } =
+            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        if files == self.files { self.record(number).map(Some) } else { Ok(None) }
     }
 
     /// All records, by number. What cannot be read is passed over, and said in the log.
@@ -99,7 +121,8 @@ impl Shelf {
 
     /// Has a generation serve from the next start on.
     pub fn choose(&self, number: u64) -> anyhow::Result<()> {
-        write_whole(&self.folder.join(CURRENT), format!("{number}\n").as_bytes())
+        let choice = Choice { number, files: self.files.clone() };
+        write_whole(&self.folder.join(CURRENT), &serde_json::to_vec_pretty(&choice)?)
     }
 
     /// Removes all generations but these, and what only they were made of.
@@ -164,6 +187,10 @@ mod tests {
     use super::*;
     use jiff::Timestamp;
 
+    fn open(folder: &Path) -> Shelf {
+        Shelf::open(folder, "chat", parts(b"gateway", b"file")).unwrap()
+    }
+
     fn parts(gateway: &[u8], logic: &[u8]) -> Parts {
         Parts { gateway: digest(gateway), logic: digest(logic) }
     }
@@ -171,19 +198,19 @@ mod tests {
     fn record(number: u64, logic: &[u8]) -> Record {
         let parts = parts(b"gateway", logic);
         let (settings, by) = (String::new(), "a test".to_owned());
-        Record { number, files: parts.clone(), parts, settings, made: Timestamp::UNIX_EPOCH, by }
+        Record { number, parts, signatures: Parts::default(), settings, made: Timestamp::UNIX_EPOCH, by }
     }
 
     #[test]
     fn what_was_put_and_chosen_is_there_again() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path(), "chat").unwrap();
+        let shelf = open(folder.path());
         assert_eq!(shelf.current().unwrap(), None);
         let (one, two) = (record(1, b"one"), record(2, b"two"));
         shelf.put(&one, b"gateway", b"one").unwrap();
         shelf.choose(1).unwrap();
         shelf.put(&two, b"gateway", b"two").unwrap();
-        let again = Shelf::open(folder.path(), "chat").unwrap();
+        let again = open(folder.path());
         assert_eq!(again.current().unwrap(), Some(one.clone()), "the second was not chosen");
         assert_eq!(again.records().unwrap(), [one.clone(), two.clone()]);
         assert_eq!(again.component(&one.parts.logic).unwrap(), b"one");
@@ -195,9 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_holds_until_the_files_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = open(folder.path());
+        let one = record(1, b"one");
+        shelf.put(&one, b"gateway", b"one").unwrap();
+        shelf.choose(1).unwrap();
+        let changed = shelf.with_file(Part::Logic, digest(b"other"));
+        assert_eq!(changed.current().unwrap(), None);
+        changed.choose(1).unwrap();
+        assert_eq!(changed.current().unwrap(), Some(one), "chosen again, with the files as they are now");
+    }
+
+    #[test]
     fn what_is_damaged_or_half_written_is_not_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path(), "chat").unwrap();
+        let shelf = open(folder.path());
         let (one, two) = (record(1, b"one"), record(2, b"two"));
         shelf.put(&one, b"gateway", b"one").unwrap();
         shelf.put(&two, b"gateway", b"two").unwrap();
@@ -206,6 +246,8 @@ mod tests {
         fs::write(shelf.record_path(2), b"{\"number\": 2, \"par").unwrap();
         fs::write(folder.path().join("chat/generations/3.draft"), b"{").unwrap();
         assert_eq!(shelf.records().unwrap(), [one]);
+        shelf.choose(2).unwrap();
+        assert!(shelf.current().is_err());
         fs::write(folder.path().join("chat/current"), b"2\n").unwrap();
         assert!(shelf.current().is_err());
     }
@@ -213,6 +255,6 @@ mod tests {
     #[test]
     fn a_name_that_leaves_the_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Shelf::open(folder.path(), "../chat").is_err());
+        assert!(Shelf::open(folder.path(), "../chat", Parts::default()).is_err());
     }
 }

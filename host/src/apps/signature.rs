@@ -36,13 +36,14 @@ impl Trusted {
         bail!("its signature is of none of the trusted_keys, or it was changed after signing")
     }
 
-    /// As [`check`](Self::check), with the signature in the file beside the component's.
-    pub fn check_file(&self, bytes: &[u8], path: &Path) -> anyhow::Result<()> {
+    /// As [`check`](Self::check), with the signature in the file beside the component's. Gives the signature.
+    pub fn check_file(&self, bytes: &[u8], path: &Path) -> anyhow::Result<Option<String>> {
         let beside = beside(path);
         // Whether it is there matters only if it is needed.
         let signature = fs::read_to_string(&beside).ok();
         self.check(bytes, signature.as_deref())
-            .with_context(|| format!("{} with {}", path.display(), beside.display()))
+            .with_context(|| format!("{} with {}", path.display(), beside.display()))?;
+        Ok(signature)
     }
 }
 

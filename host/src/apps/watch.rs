@@ -6,6 +6,7 @@
 use super::{
     App, Config, component,
     deploy::{Change, Deployer},
+    digest,
     generation::Part,
     signature,
 };
@@ -29,7 +30,7 @@ type Look = Option<(SystemTime, u64)>;
 struct Watched {
     part: Part,
     path: PathBuf,
-    /// What was deployed, or refused.
+    /// What was compared with what serves, and deployed or refused if it was another.
     done: Look,
     /// What was there at the last look.
     seen: Look,
@@ -62,7 +63,11 @@ async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) {
     });
     let cause = match read.await {
         Ok(Ok((bytes, signature))) => {
-            let change = Change { part: file.part, bytes, digest: None, signature, by: BY.to_owned() };
+            if app.shelf.lock().await.files().of(file.part) == &digest(&bytes) {
+                return;
+            }
+            let (part, by) = (file.part, BY.to_owned());
+            let change = Change { part, bytes, digest: None, signature, file: true, by };
             // It is in the log, whatever came of it.
             drop(deployer.deploy_next(app, change).await);
             return;
@@ -75,11 +80,11 @@ async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) {
 
 impl Watched {
     fn new(part: Part, path: &Path) -> Self {
-        let now = look(path);
-        Self { part, path: path.to_owned(), done: now, seen: now }
+        Self { part, path: path.to_owned(), done: None, seen: None }
     }
 
-    /// Whether there is another file than the last time, and it is whole.
+    /// Whether there is another file than the last time, and it is whole. The first look counts: the file may have
+    /// changed while the host started.
     fn changed(&mut self) -> bool {
         let now = look(&self.path);
         let settled = now == self.seen;
@@ -107,7 +112,9 @@ mod tests {
         let path = folder.path().join("logic.wasm");
         fs::write(&path, "one").unwrap();
         let mut file = Watched::new(Part::Logic, &path);
-        assert!(!file.changed(), "it is what serves");
+        assert!(!file.changed(), "it was not looked at before");
+        assert!(file.changed(), "nobody knows whether it is what serves");
+        assert!(!file.changed(), "once");
         fs::write(&path, "tw").unwrap();
         assert!(!file.changed(), "it may still be written");
         fs::write(&path, "two!").unwrap();

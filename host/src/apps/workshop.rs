@@ -16,7 +16,7 @@ use crate::{
 use anyhow::Context;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio_util::sync::CancellationToken;
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 /// What turns components into programs.
@@ -50,7 +50,8 @@ impl Workshop {
         logic: Vec<u8>,
     ) -> Result<Built, Refusal> {
         let composed = compose(config, gateway, logic)?;
-        self.finish(config, slots, &composed)
+        let compiled = self.cache.compiled(&self.wasm, &composed).map_err(Stage::Compile.refuse())?;
+        self.link(config, slots, &composed, &compiled)
     }
 
     /// A program of components that someone deploys: another process compiles them, within bounds of time and memory.
@@ -63,16 +64,27 @@ impl Workshop {
     ) -> Result<Built, Refusal> {
         let settings = config.clone();
         let composed = blocking(move || compose(&settings, gateway, logic)).await?;
-        if !self.cache.has(&self.wasm, &composed) {
+        // A file that is damaged is compiled anew, too.
+        if !matches!(self.cache.ready(&self.wasm, &composed), Ok(Some(_))) {
             self.outside.compile(&composed).await.map_err(Stage::Compile.refuse())?;
         }
         let (workshop, config, slots) = (self.clone(), config.clone(), slots.clone());
-        blocking(move || workshop.finish(&config, &slots, &composed)).await
+        blocking(move || {
+            let compiled = workshop.cache.ready(&workshop.wasm, &composed);
+            let compiled = compiled.and_then(|compiled| compiled.context("the compiler has left nothing"));
+            workshop.link(&config, &slots, &composed, &compiled.map_err(Stage::Compile.refuse())?)
+        })
+        .await
     }
 
-    fn finish(&self, config: &Config, slots: &Arc<Slots>, composed: &[u8]) -> Result<Built, Refusal> {
-        let compiled = self.cache.compiled(&self.wasm, composed).map_err(Stage::Compile.refuse())?;
-        let linked = self.linker.instantiate_pre(&compiled).and_then(ProxyPre::new);
+    fn link(
+        &self,
+        config: &Config,
+        slots: &Arc<Slots>,
+        composed: &[u8],
+        compiled: &Component,
+    ) -> Result<Built, Refusal> {
+        let linked = self.linker.instantiate_pre(compiled).and_then(ProxyPre::new);
         let proxy = linked.map_err(|error| Stage::Link.refuse()(error.into()))?;
         let program = Program {
             proxy,

@@ -69,6 +69,7 @@ impl Failure {
             Self::Trapped(cause) => {
                 tracing::error!(failure = self.kind(), cause = format!("{cause:#}"), "component failed")
             }
+            Self::Retired => tracing::warn!(failure = self.kind(), "ended with its generation"),
             _ => tracing::error!(failure = self.kind(), "component failed"),
         }
     }

@@ -112,7 +112,7 @@ impl Action {
                 }
                 let signature = signature(request.headers())?;
                 let bytes = received(request.into_body()).await?;
-                deployer.deploy(&app, Change { part, bytes, digest, signature, by }).await?;
+                deployer.deploy(&app, Change { part, bytes, digest, signature, file: false, by }).await?;
                 app
             }
             Self::RollBack { app, to } => {
@@ -160,8 +160,8 @@ impl Version {
             number: record.number,
             state,
             requests,
-            gateway: record.parts.of(Part::Gateway).to_owned(),
-            logic: record.parts.of(Part::Logic).to_owned(),
+            gateway: record.parts.gateway.clone(),
+            logic: record.parts.logic.clone(),
             digest: generation.digest().to_owned(),
             made: record.made.to_string(),
             by: record.by.clone(),

@@ -1,6 +1,7 @@
 //! Chat logic that says the same word over and over: an answer shows which logic has given all of it.
 //!
-//! A test makes as many logics of it as it likes, by writing another word over `WORD` in the component's bytes.
+//! A test makes as many logics of it as it likes, by writing another word over `WORD` in the component's bytes, and bad
+//! ones by writing another over `TEMPER`.
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {
@@ -26,6 +27,8 @@ use std::{cell::Cell, hint::black_box, thread, time::Duration};
 
 /// As long as every word that is written over it.
 static WORD: &str = "parrot-0000 ";
+/// Whether it answers, or `loops`, `grows`, `traps` or is `mute.` instead.
+static TEMPER: &str = "parrot: tame.";
 /// How often it is said in an answer.
 const TIMES: u32 = 16;
 /// A turn that says so is answered slowly, for streams that outlast a replacement.
@@ -55,9 +58,32 @@ impl Guest for Parrot {
     type Reply = Saying;
 
     fn answer(turn: Turn) -> Result<Reply, Error> {
+        match black_box(TEMPER).trim_start_matches("parrot: ") {
+            "loops" => loop {
+                black_box(());
+            },
+            "grows" => grow(),
+            "traps" => panic!("a bug"),
+            "mute." => return Ok(Reply::new(Saying::of(Next::Done))),
+            _ => {}
+        }
         let endless = turn.message.contains(NEVER);
         let pause = if endless || turn.message.contains(SLOWLY) { PAUSE } else { Duration::ZERO };
-        Ok(Reply::new(Saying { next: Cell::new(Next::Sources), endless, pause }))
+        Ok(Reply::new(Saying { endless, pause, ..Saying::of(Next::Sources) }))
+    }
+}
+
+impl Saying {
+    fn of(next: Next) -> Self {
+        Self { next: Cell::new(next), endless: false, pause: Duration::ZERO }
+    }
+}
+
+fn grow() {
+    let mut held = Vec::new();
+    loop {
+        held.push(vec![1_u8; 1 << 20]);
+        black_box(&held);
     }
 }
 

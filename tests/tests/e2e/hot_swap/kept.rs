@@ -2,7 +2,7 @@
 
 use super::{ask, deploy, deployed, operate, serving, settings, state};
 use anyhow::{Context, Result, ensure};
-use e2e::{Host, Settings, binary, parrot};
+use e2e::{Host, Settings, binary, parrot, until};
 use reqwest::{Method, StatusCode};
 use std::{fs, time::Duration};
 use tokio::process::Command;
@@ -81,6 +81,43 @@ async fn what_serves_and_what_is_kept_outlive_a_restart() -> Result<()> {
     let host = Host::within(folder, &settings).await?;
     assert_eq!(ask(&host).await?.1, 9);
     assert!(host.log()?.contains("what was deployed cannot be used"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_returns_from_a_changed_file_stays_there() -> Result<()> {
+    let files = tempfile::tempdir()?;
+    let logic = files.path().join("logic.wasm");
+    let settings = settings(&logic)?;
+    let folder = Host::with(settings.clone()).await?.kill().await?;
+    fs::write(&logic, parrot(2)?)?;
+    let host = Host::within(folder, &settings).await?;
+    assert_eq!(ask(&host).await?, (2, 2));
+    assert_eq!(roll_back(&host, "").await?, (StatusCode::OK, Some(1)));
+    let host = Host::within(host.kill().await?, &settings).await?;
+    assert_eq!(ask(&host).await?, (1, 1), "the file is the one that was returned from");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_who_leaves_changes_all_or_nothing() -> Result<()> {
+    let files = tempfile::tempdir()?;
+    let settings = settings(&files.path().join("logic.wasm"))?;
+    let host = Host::with(settings.clone()).await?;
+    for number in 2..12 {
+        let leaving = deploy(&host, parrot(number)?);
+        drop(tokio::time::timeout(Duration::from_millis(u64::from(number) * 60), leaving).await);
+    }
+    // The last one may still be under way.
+    until("no deployment is under way", async || {
+        let reply = operate(&host, Method::POST, "/apps/chat/rollback?to=0", Vec::new()).await?;
+        Ok(reply.status == StatusCode::NOT_FOUND)
+    })
+    .await?;
+    let before = ask(&host).await?;
+    assert!(before.0 > 1, "none of them came to its end");
+    let host = Host::within(host.kill().await?, &settings).await?;
+    assert_eq!(ask(&host).await?, before);
     Ok(())
 }
 

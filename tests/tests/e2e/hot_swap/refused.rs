@@ -1,8 +1,8 @@
 //! What cannot be deployed is refused with the reason, and those who talk do not notice.
 
-use super::{ask, deploy, deployed, operate, settings};
+use super::{ask, asked, deploy, deployed, operate, settings};
 use anyhow::{Context, Result, ensure};
-use e2e::{Host, Reply, parrot, root};
+use e2e::{Host, Reply, bad_parrot, parrot, root};
 use reqwest::{Method, StatusCode};
 use std::fs;
 
@@ -30,7 +30,7 @@ async fn what_is_wrong_is_refused_at_its_stage_and_the_old_one_serves() -> Resul
         ("over-granted", deploy(&host, component("corral_chat.wasm")?).await?, "is not granted: add"),
         ("another digest", deploy_as("digest=sha256:00", parrot(2)?).await?, "verify: its digest is sha256:"),
         (
-            "a gateway that traps",
+            "a gateway without the chat routes",
             deploy_as("component=gateway", component("hostile.wasm")?).await?,
             "probe: ",
         ),
@@ -50,6 +50,69 @@ async fn what_is_wrong_is_refused_at_its_stage_and_the_old_one_serves() -> Resul
     let refused = "corral_deployments_total{app=\"chat\",outcome=\"compose\"}";
     assert_eq!(host.metric(refused).await?, Some(6.0));
     assert!(host.log()?.contains("\"message\":\"not deployed\""));
+    Ok(())
+}
+
+#[tokio::test]
+async fn bad_logic_fails_the_rehearsal_or_without_one_its_own_requests() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let settings = settings(&folder.path().join("logic.wasm"))?
+        .set("apps.chat.limits.cpu", "300ms")
+        .set("apps.chat.limits.memory", "16 MiB");
+    let host = Host::with(settings.clone()).await?;
+    let tempers = [
+        ("loops", "the component used up its processor time"),
+        ("grows", "the component wanted more memory than its limit"),
+        ("traps", "the component failed"),
+        ("mute.", "the response is empty"),
+    ];
+    for (temper, said) in tempers {
+        let reply = deploy(&host, bad_parrot(temper)?).await?;
+        let detail = reply.body["detail"].as_str().unwrap_or_default();
+        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{temper}: {}", reply.body);
+        assert!(detail.starts_with("probe: ") && detail.contains(said), "{temper}: {detail}");
+        assert_eq!(ask(&host).await?, (1, 1), "after {temper}");
+    }
+    drop(host);
+
+    let host = Host::with(settings.set("apps.chat.probe", false)).await?;
+    for (generation, (temper, _)) in (2..).step_by(2).zip(&tempers[..3]) {
+        assert_eq!(deployed(&host, bad_parrot(temper)?).await?, generation);
+        let broken = Reply::of(host.client()?.post("/api/v1/chat/chat/text", &asked("Hello"))).await?;
+        assert_eq!(broken.status, StatusCode::INTERNAL_SERVER_ERROR, "{temper}");
+        assert_eq!(deployed(&host, parrot(2)?).await?, generation + 1);
+        assert_eq!(ask(&host).await?, (generation + 1, 2), "after {temper}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_takes_too_much_to_compile_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (setting, value, said) in [
+        ("deploy.compile_timeout", "1ms", "compiling took longer than 1ms"),
+        ("deploy.compile_memory", "64 MiB", "(deploy.compile_memory)"),
+    ] {
+        let host = Host::with(settings(&folder.path().join("logic.wasm"))?.set(setting, value)).await?;
+        let reply = deploy(&host, parrot(2)?).await?;
+        let detail = reply.body["detail"].as_str().unwrap_or_default();
+        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", reply.body);
+        assert!(detail.starts_with("compile: ") && detail.contains(said), "{detail}");
+        assert_eq!(ask(&host).await?, (1, 1));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rehearsal_waits_for_nobody() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let settings = settings(&folder.path().join("logic.wasm"))?.set("apps.chat.limits.instances", 1);
+    let host = Host::with(settings).await?;
+    let mut endless = host.client()?.stream(&asked("never")).await?;
+    endless.next().await?.context("no beginning")?;
+    assert_eq!(deployed(&host, parrot(2)?).await?, 2);
+    drop(endless);
+    assert_eq!(ask(&host).await?, (2, 2));
     Ok(())
 }
 
@@ -77,8 +140,8 @@ async fn what_outlasts_the_drain_is_ended_and_nothing_else_is() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let settings = settings(&folder.path().join("logic.wasm"))?.set("deploy.drain", "500ms");
     let host = Host::with(settings).await?;
-    let mut endless = host.client()?.stream(&super::asked("never")).await?;
-    let mut slow = host.client()?.stream(&super::asked("slowly")).await?;
+    let mut endless = host.client()?.stream(&asked("never")).await?;
+    let mut slow = host.client()?.stream(&asked("slowly")).await?;
     endless.next().await?.context("no beginning")?;
     assert_eq!(deployed(&host, parrot(2)?).await?, 2);
     assert_eq!(ask(&host).await?, (2, 2));
