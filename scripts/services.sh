@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the servers that tests and benches start, unless they are there: Redis from Debian's package, and ChromaDB
-# in a virtual environment of its own, .corral/services/venv, by version and hash (services.txt). The clients in Python
+# Installs the servers that tests and benches start, unless they are there: Redis from Debian's package (and minisign,
+# with which tests sign), and ChromaDB in a virtual environment of its own, .corral/services/venv, by version and hash (services.txt). The clients in Python
 # that tests run are there too.
 #
 # Nothing runs afterwards: each test starts the servers that it needs. Not here: what running Corral needs (setup.sh).
@@ -13,6 +13,7 @@ venv=.corral/services/venv
 
 main() {
   have redis-server || install_redis
+  have minisign || install_minisign
   # Written last, so that an installation that broke off is not taken for one.
   cmp -s scripts/services.txt $venv/installed.txt || install_chroma
 }
@@ -36,6 +37,13 @@ install_redis() {
     # Nor at the next start of this machine.
     if have systemctl; then as_root systemctl disable --quiet redis-server 2>/dev/null || true; fi
   fi
+}
+
+install_minisign() {
+  have apt-get || fail "minisign is missing" "install your system's package for it (0.11 or later)"
+  step "installing minisign"
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends minisign >/dev/null
 }
 
 install_chroma() {

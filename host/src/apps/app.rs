@@ -10,7 +10,10 @@ use super::{
 use crate::guest::slots::Slots;
 use arc_swap::ArcSwap;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -27,12 +30,15 @@ pub struct App {
     serving: ArcSwap<Serving>,
     draining: Mutex<Vec<Arc<Serving>>>,
     kept: Mutex<Vec<Arc<Generation>>>,
+    /// The highest number that was used, also by what cannot be returned to.
+    newest: AtomicU64,
     /// Held while something is deployed: one at a time.
     pub(super) shelf: tokio::sync::Mutex<Shelf>,
 }
 
 impl App {
-    /// Serves `current` from the first request on. `kept` are all that can be returned to, oldest first.
+    /// Serves `current` from the first request on. `kept` are all that can be returned to, oldest first; `newest` is
+    /// the highest number that was used.
     pub(super) fn new(
         name: &str,
         config: &Config,
@@ -40,6 +46,7 @@ impl App {
         shelf: Shelf,
         current: Arc<Generation>,
         kept: Vec<Arc<Generation>>,
+        newest: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
@@ -49,6 +56,7 @@ impl App {
             serving: ArcSwap::new(Serving::begin(current)),
             draining: Mutex::default(),
             kept: Mutex::new(kept),
+            newest: AtomicU64::new(newest),
             shelf: tokio::sync::Mutex::new(shelf),
         })
     }
@@ -90,11 +98,12 @@ impl App {
 
     /// The highest number that was used.
     pub(super) fn newest(&self) -> u64 {
-        self.kept().last().map_or(0, |generation| generation.record().number)
+        self.newest.load(Relaxed)
     }
 
     /// Keeps `generation`, and at most `most` altogether. Gives those that went.
     pub(super) fn keep(&self, generation: Arc<Generation>, most: usize) -> Vec<Arc<Generation>> {
+        self.newest.fetch_max(generation.record().number, Relaxed);
         let serving = self.serving().generation().record().number;
         let mut kept = lock(&self.kept);
         kept.push(generation);

@@ -54,7 +54,8 @@ fn assemble(
     let again = || {
         format!("what was deployed last; to serve the files again, remove {}", folder.join(name).display())
     };
-    let next = records.last().map_or(0, |record| record.number) + 1;
+    let newest = records.last().map_or(0, |record| record.number);
+    let next = newest + 1;
     let (record, gateway, logic) = match deployed {
         Some((record, gateway, logic)) if record.settings == settings => (record, gateway, logic),
         Some((record, gateway, logic)) => {
@@ -82,7 +83,7 @@ fn assemble(
         kept.extend(again_of(name, config, workshop, &slots, &shelf, &trusted, record));
     }
     kept.sort_by_key(|generation| generation.record().number);
-    Ok(App::new(name, config, slots, shelf, current, kept))
+    Ok(App::new(name, config, slots, shelf, current, kept, newest.max(number)))
 }
 
 /// What was deployed last, if the files are what they were then, and the disk has all of it.

@@ -1,12 +1,13 @@
 //! Files that are watched, and components that have to be signed.
 
 use super::{ask, deploy, settings};
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use e2e::{Host, Reply, parrot, root, until};
-use minisign::KeyPair;
 use reqwest::{Method, StatusCode};
-use std::{fs, io::Cursor};
+use std::{fs, process::Stdio};
+use tempfile::TempDir;
+use tokio::process::Command;
 
 #[tokio::test]
 async fn a_watched_file_is_deployed_when_it_changes_and_a_broken_one_is_not() -> Result<()> {
@@ -24,9 +25,36 @@ async fn a_watched_file_is_deployed_when_it_changes_and_a_broken_one_is_not() ->
     until("the renamed file serves", async || Ok(ask(&host).await? == (3, 3))).await
 }
 
-/// A component's signature, as `minisign -S` writes it.
-fn signed(bytes: &[u8], keys: &KeyPair) -> Result<String> {
-    Ok(minisign::sign(Some(&keys.pk), &keys.sk, Cursor::new(bytes), None, None)?.to_string())
+/// A pair of keys in a folder.
+struct Keys(TempDir);
+
+impl Keys {
+    async fn new() -> Result<Self> {
+        let keys = Self(tempfile::tempdir()?);
+        keys.minisign(&["-G", "-W", "-f", "-p", "public", "-s", "secret"]).await?;
+        Ok(keys)
+    }
+
+    /// The public one, as it stands in settings.
+    fn public(&self) -> Result<String> {
+        let file = fs::read_to_string(self.0.path().join("public"))?;
+        Ok(file.lines().last().context("no key")?.to_owned())
+    }
+
+    /// The signature of a component.
+    async fn signed(&self, bytes: &[u8]) -> Result<String> {
+        fs::write(self.0.path().join("component"), bytes)?;
+        self.minisign(&["-S", "-W", "-s", "secret", "-m", "component"]).await?;
+        Ok(fs::read_to_string(self.0.path().join("component.minisig"))?)
+    }
+
+    async fn minisign(&self, arguments: &[&str]) -> Result<()> {
+        let mut minisign = Command::new("minisign");
+        let ended = minisign.args(arguments).current_dir(self.0.path()).stdin(Stdio::null()).output().await;
+        let ended = ended.context("minisign: run `make services`")?;
+        ensure!(ended.status.success(), "minisign: {}", String::from_utf8_lossy(&ended.stderr));
+        Ok(())
+    }
 }
 
 async fn deploy_signed(host: &Host, bytes: Vec<u8>, signature: &str) -> Result<Reply> {
@@ -38,29 +66,29 @@ async fn deploy_signed(host: &Host, bytes: Vec<u8>, signature: &str) -> Result<R
 async fn with_trusted_keys_only_what_is_signed_starts_and_is_deployed() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (logic, gateway) = (folder.path().join("logic.wasm"), folder.path().join("gateway.wasm"));
-    let (keys, others) = (KeyPair::generate_unencrypted_keypair()?, KeyPair::generate_unencrypted_keypair()?);
+    let (keys, others) = (Keys::new().await?, Keys::new().await?);
     fs::copy(root().join("target/wasm32-wasip2/component/corral_gateway.wasm"), &gateway)?;
     let settings = settings(&logic)?
         .set("apps.chat.gateway", gateway.display().to_string())
-        .set("apps.chat.trusted_keys", vec![keys.pk.to_base64()]);
+        .set("apps.chat.trusted_keys", vec![keys.public()?]);
     let error = Host::with(settings.clone()).await.err().map(|error| format!("{error:#}"));
     assert!(error.is_some_and(|error| error.contains("it is not signed, and trusted_keys are set")));
 
     for file in [&logic, &gateway] {
         let beside = format!("{}.minisig", file.display());
-        fs::write(beside, signed(&fs::read(file)?, &keys)?)?;
+        fs::write(beside, keys.signed(&fs::read(file)?).await?)?;
     }
     let host = Host::with(settings).await?;
     let unsigned = deploy(&host, parrot(2)?).await?;
-    let foreign = deploy_signed(&host, parrot(2)?, &signed(&parrot(2)?, &others)?).await?;
-    let changed = deploy_signed(&host, parrot(2)?, &signed(&parrot(3)?, &keys)?).await?;
+    let foreign = deploy_signed(&host, parrot(2)?, &others.signed(&parrot(2)?).await?).await?;
+    let changed = deploy_signed(&host, parrot(2)?, &keys.signed(&parrot(3)?).await?).await?;
     for refused in [unsigned, foreign, changed] {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         let detail = refused.body["detail"].as_str().unwrap_or_default();
         assert!(detail.starts_with("verify: "), "{detail}");
     }
     assert_eq!(ask(&host).await?, (1, 1));
-    let right = deploy_signed(&host, parrot(2)?, &signed(&parrot(2)?, &keys)?).await?;
+    let right = deploy_signed(&host, parrot(2)?, &keys.signed(&parrot(2)?).await?).await?;
     assert_eq!(right.status, StatusCode::OK, "{}", right.body);
     assert_eq!(ask(&host).await?, (2, 2));
     Ok(())
