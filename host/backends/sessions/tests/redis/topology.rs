@@ -211,9 +211,12 @@ async fn sessions_of_a_cluster_are_on_all_of_its_servers_and_all_are_exported() 
 async fn a_server_of_a_cluster_that_was_away_is_used_again() {
     let (mut servers, config) = cluster(None).await;
     let sessions = support::open(&config).await;
-    let mut ids = Vec::new();
-    for _ in 0..12 {
+    let (mut ids, mut held) = (Vec::new(), Vec::<String>::new());
+    let mut one = support::client(&servers[0]).await;
+    // Where a session goes is up to its id.
+    while !ids.iter().any(|id: &String| held.contains(&key(id))) || ids.len() < 12 {
         ids.push(sessions.create().await.unwrap());
+        held = redis::cmd("KEYS").arg("*").query_async(&mut one).await.unwrap();
     }
     servers[0].kill().await.unwrap();
     let mut failed = 0;
