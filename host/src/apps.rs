@@ -17,7 +17,7 @@ mod probe;
 mod refusal;
 mod route;
 mod shelf;
-mod signature;
+pub mod signature;
 pub mod watch;
 mod workshop;
 
@@ -29,6 +29,7 @@ pub use generation::{Generation, Part, Serving};
 pub use load::inspect;
 pub use refusal::{Refusal, Stage};
 pub use route::Route;
+pub use shelf::{PLAIN_NAME, is_plain};
 
 use crate::guest::Engine;
 use compile::Outside;
@@ -56,7 +57,7 @@ impl Apps {
         let workshop = Arc::new(Workshop::new(engine, cache::Cache::open(cache)?, outside)?);
         let mut apps = configs
             .iter()
-            .map(|(name, config)| load::load(name, config, &workshop, &deploy.folder, deploy.keep))
+            .map(|(name, config)| load::load(name, config, &workshop, deploy))
             .collect::<anyhow::Result<Vec<_>>>()?;
         apps.sort_by_key(|app| std::cmp::Reverse(app.route().closeness()));
         Ok(Self { apps, workshop })

@@ -5,6 +5,7 @@
 pub mod apps;
 pub mod cli;
 pub mod config;
+pub mod files;
 pub mod guest;
 pub mod imports;
 pub mod respond;

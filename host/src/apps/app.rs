@@ -101,22 +101,22 @@ impl App {
         self.newest.load(Relaxed)
     }
 
-    /// Keeps `generation`, and at most `most` altogether. Gives those that went.
-    pub(super) fn keep(&self, generation: Arc<Generation>, most: usize) -> Vec<Arc<Generation>> {
+    /// Keeps `generation`, and at most `most` altogether. Whether one had to go for it.
+    pub(super) fn keep(&self, generation: Arc<Generation>, most: usize) -> bool {
         self.newest.fetch_max(generation.record().number, Relaxed);
         let serving = self.serving().generation().record().number;
         let mut kept = lock(&self.kept);
         kept.push(generation);
-        let mut gone = Vec::new();
+        let before = kept.len();
         while kept.len() > most.max(1) {
             // The newest is about to serve, and who serves now has requests to come until then.
             let Some(oldest) = kept.iter().position(|kept| kept.record().number != serving) else { break };
             if oldest + 1 == kept.len() {
                 break;
             }
-            gone.push(kept.remove(oldest));
+            kept.remove(oldest);
         }
-        gone
+        kept.len() < before
     }
 
     /// Has requests from now on begin with `generation`. Those under way have `patience` to finish with theirs.

@@ -3,13 +3,14 @@
 //! Compiled code is run as it is, so only its owner may write or read it, and a file whose
 //! digest is wrong is compiled anew.
 
+use crate::files::write_whole;
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 use wasmtime::{Engine, component::Component};
@@ -49,7 +50,7 @@ impl Cache {
         }
         let compiled = precompile(engine, bytes)?;
         if let Err(error) = store(&path, &compiled) {
-            tracing::warn!(path = %path.display(), %error, "compiled component not cached");
+            tracing::warn!(cause = format!("{error:#}"), "compiled component not cached");
         }
         code::deserialize(engine, &compiled)
     }
@@ -61,9 +62,7 @@ impl Cache {
 
     /// Compiles into the cache.
     pub(super) fn compile(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<()> {
-        let path = self.path(engine, bytes);
-        let compiled = precompile(engine, bytes)?;
-        store(&path, &compiled).with_context(|| format!("writing {}", path.display()))
+        store(&self.path(engine, bytes), &precompile(engine, bytes)?)
     }
 
     fn path(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
@@ -109,14 +108,8 @@ fn owner(path: &Path) -> io::Result<u32> {
     path.parent().map_or(Ok(u32::MAX), |folder| fs::metadata(folder).map(|metadata| metadata.uid()))
 }
 
-/// Writes beside the final name first, so that a reader sees a whole file or none.
-fn store(path: &Path, compiled: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(&Sha256::digest(compiled))?;
-    file.write_all(compiled)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)
+fn store(path: &Path, compiled: &[u8]) -> anyhow::Result<()> {
+    write_whole(path, &[&Sha256::digest(compiled), compiled])
 }
 
 #[expect(unsafe_code, reason = "compiled code is trusted as its owner is")]

@@ -17,8 +17,6 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
-/// This program, also after its file was replaced.
-const SELF: &str = "/proc/self/exe";
 /// The most that is read of a composed component: two of the largest.
 const MAX_COMPOSED: u64 = 130 << 20;
 /// The least of the processor's attention, as `nice` has it.
@@ -37,7 +35,7 @@ pub(super) struct Outside {
 impl Outside {
     /// Compiles into the cache.
     pub async fn compile(&self, composed: &[u8]) -> anyhow::Result<()> {
-        let mut child = Command::new(SELF)
+        let mut child = Command::new(this_program()?)
             .arg("compile")
             .arg(&self.cache)
             .arg(self.memory.as_u64().to_string())
@@ -75,6 +73,14 @@ impl Outside {
         let memory = self.memory;
         bail!("the compiler ended with {}, having {memory} (deploy.compile_memory): {words}", ended.status)
     }
+}
+
+/// On Linux also after its file was replaced.
+fn this_program() -> anyhow::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    std::env::current_exe().context("looking for this program")
 }
 
 /// The other process's part: compiles what comes on standard input into `cache`, within `memory` bytes.

@@ -4,7 +4,7 @@
 //! was, and says at which stage it ended. Not here: what is kept on the disk (`shelf`).
 
 use super::{
-    App, Apps, Deploy,
+    App, Apps, Config, Deploy,
     component::MAX_SIZE,
     digest,
     generation::{Generation, Part, Record},
@@ -139,7 +139,7 @@ impl Deployer {
             }));
         };
         let (number, shelf) = (generation.record().number, shelf.clone());
-        blocking(move || shelf.choose(number).map_err(Stage::Record.refuse())).await?;
+        blocking(Stage::Record, move || shelf.choose(number)).await?;
         app.publish(generation.clone(), self.0.settings.drain);
         self.0.metrics.deployed(app.name(), "rolled_back");
         tracing::info!(app = app.name(), generation = number, instead_of = serving, by, "rolled back");
@@ -179,18 +179,19 @@ impl Deployer {
         change: Change,
     ) -> Result<Arc<Generation>, Refusal> {
         let Inner { workshop, probe, settings, .. } = &*self.0;
-        verify(app, &change).map_err(Stage::Verify.refuse())?;
+        let config = app.config().clone();
+        let (change, found) =
+            blocking(Stage::Verify, move || verify(&config, &change).map(|found| (change, found))).await?;
         let base = app.serving().generation().record().clone();
         let Change { part, bytes, signature, file, by, .. } = change;
-        let parts = base.parts.with(part, digest(&bytes));
+        let parts = base.parts.with(part, found);
         let signatures = base.signatures.with(part, signature);
-        let (gateway, logic) = {
-            let (shelf, parts) = (shelf.clone(), parts.clone());
-            let other = move || match part {
-                Part::Gateway => Ok((bytes, shelf.component(&parts.logic)?)),
-                Part::Logic => Ok((shelf.component(&parts.gateway)?, bytes)),
-            };
-            blocking(move || other().map_err(Stage::Compose.refuse())).await?
+        let (other, shelf_now) = (part.other(), shelf.clone());
+        let digest = parts.of(other).clone();
+        let other = blocking(Stage::Compose, move || shelf_now.component(&digest)).await?;
+        let (gateway, logic) = match part {
+            Part::Gateway => (bytes, other),
+            Part::Logic => (other, bytes),
         };
         let built = workshop.build_bounded(app.config(), app.slots(), gateway.clone(), logic.clone()).await?;
         let number = app.newest() + 1;
@@ -203,9 +204,9 @@ impl Deployer {
         }
         self.record(&chosen, &generation, gateway, logic).await?;
         *shelf = chosen;
-        let gone = app.keep(generation.clone(), settings.keep);
+        let one_went = app.keep(generation.clone(), settings.keep);
         app.publish(generation.clone(), settings.drain);
-        if !gone.is_empty() {
+        if one_went {
             self.tidy(app, shelf).await;
         }
         Ok(generation)
@@ -220,11 +221,11 @@ impl Deployer {
         logic: Vec<u8>,
     ) -> Result<(), Refusal> {
         let (shelf, record) = (shelf.clone(), generation.record().clone());
-        let write = move || {
+        blocking(Stage::Record, move || {
             shelf.put(&record, &gateway, &logic)?;
             shelf.choose(record.number)
-        };
-        blocking(move || write().map_err(Stage::Record.refuse())).await
+        })
+        .await
     }
 
     /// Removes what can no longer be returned to. What is left over is in nobody's way.
@@ -232,9 +233,9 @@ impl Deployer {
         let (shelf, kept) = (shelf.clone(), app.kept());
         let retain = move || {
             let kept: Vec<_> = kept.iter().map(|generation| generation.record()).collect();
-            shelf.retain(&kept).map_err(Stage::Record.refuse())
+            shelf.retain(&kept)
         };
-        if let Err(error) = blocking(retain).await {
+        if let Err(error) = blocking(Stage::Record, retain).await {
             tracing::warn!(app = app.name(), %error, "old generations are still on the disk");
         }
     }
@@ -248,14 +249,16 @@ async fn to_its_end<T: Send + 'static>(
     ended.map_err(Stage::Record.refuse())?
 }
 
-fn verify(app: &App, change: &Change) -> anyhow::Result<()> {
+/// The digest of what is to be deployed, if it is what it should be.
+fn verify(config: &Config, change: &Change) -> anyhow::Result<String> {
     let size = change.bytes.len() as u64;
     ensure!(size <= MAX_SIZE, "the component has {size} bytes, the limit is {MAX_SIZE}");
-    if let Some(wanted) = &change.digest {
-        let is = digest(&change.bytes);
-        if !is.eq_ignore_ascii_case(wanted.strip_prefix("sha256:").unwrap_or(wanted)) {
-            bail!("its digest is sha256:{is}, not {wanted}");
-        }
+    let found = digest(&change.bytes);
+    if let Some(wanted) = &change.digest
+        && !found.eq_ignore_ascii_case(wanted.strip_prefix("sha256:").unwrap_or(wanted))
+    {
+        bail!("its digest is sha256:{found}, not {wanted}");
     }
-    Trusted::new(&app.config().trusted_keys)?.check(&change.bytes, change.signature.as_deref())
+    Trusted::new(&config.trusted_keys)?.check(&change.bytes, change.signature.as_deref())?;
+    Ok(found)
 }

@@ -57,6 +57,14 @@ pub struct Serving {
 }
 
 impl Part {
+    /// The one beside it.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Gateway => Self::Logic,
+            Self::Logic => Self::Gateway,
+        }
+    }
+
     /// Its name in settings and messages.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,11 +1,11 @@
 //! The generations that a host starts with: what was deployed last, or what the settings name.
 
 use super::{
-    App, Config, Route, component, digest,
+    App, Config, Deploy, Route, component, digest,
     generation::{Generation, Part, Parts, Record},
     refusal::Refusal,
     shelf::Shelf,
-    signature::Trusted,
+    signature::{self, Trusted},
     workshop::Workshop,
 };
 use crate::guest::{engine::MAX_MEMORY, slots::Slots};
@@ -24,130 +24,149 @@ struct Files {
     signatures: Parts<Option<String>>,
 }
 
+/// What one application's generations are made with.
+struct Loader<'a> {
+    name: &'a str,
+    config: &'a Config,
+    workshop: &'a Workshop,
+    trusted: Trusted,
+    slots: Arc<Slots>,
+    shelf: Shelf,
+    /// SHA-256 of the settings that generations depend on.
+    settings: String,
+}
+
+/// A generation before it is built.
+struct Plan {
+    record: Record,
+    gateway: Vec<u8>,
+    logic: Vec<u8>,
+}
+
 /// An application with the generation that serves and those that are kept.
 pub(super) fn load(
     name: &str,
     config: &Config,
     workshop: &Workshop,
-    folder: &Path,
-    keep: usize,
+    deploy: &Deploy,
 ) -> anyhow::Result<Arc<App>> {
-    let assembled = assemble(name, config, workshop, folder, keep);
-    assembled.with_context(|| format!("loading apps.{name}"))
+    let load = || {
+        let files = Files::read(config)?;
+        Loader::new(name, config, workshop, deploy, &files)?.app(files, deploy.keep)
+    };
+    load().with_context(|| format!("loading apps.{name}"))
 }
 
-fn assemble(
-    name: &str,
-    config: &Config,
-    workshop: &Workshop,
-    folder: &Path,
-    keep: usize,
-) -> anyhow::Result<Arc<App>> {
-    let files = Files::read(config)?;
-    let settings = digest(&serde_json::to_vec(&(&config.grants, &config.config))?);
-    let trusted = Trusted::new(&config.trusted_keys)?;
-    let shelf = Shelf::open(folder, name, files.parts.clone())?;
-    let slots = Arc::new(Slots::new(config.limits.instances, config.limits.wait));
-    let records = shelf.records()?;
-    let deployed = deployed(name, &shelf, &trusted);
-    let was_deployed = deployed.is_some();
-    let again = || {
-        format!("what was deployed last; to serve the files again, remove {}", folder.join(name).display())
-    };
-    let newest = records.last().map_or(0, |record| record.number);
-    let next = newest + 1;
-    let (record, gateway, logic) = match deployed {
-        Some((record, gateway, logic)) if record.settings == settings => (record, gateway, logic),
-        Some((record, gateway, logic)) => {
-            (Record { number: next, settings, made: Timestamp::now(), ..record }, gateway, logic)
-        }
-        None => {
-            let Files { gateway, logic, parts, signatures } = files;
-            let (made, by) = (Timestamp::now(), SETTINGS.to_owned());
-            (Record { number: next, parts, signatures, settings, made, by }, gateway, logic)
-        }
-    };
-    let number = record.number;
-    let built = build(config, workshop, &slots, record, gateway.clone(), logic.clone());
-    let current = if was_deployed { built.with_context(again)? } else { built? };
-    if !records.contains(current.record()) {
-        shelf.put(current.record(), &gateway, &logic)?;
+impl<'a> Loader<'a> {
+    fn new(
+        name: &'a str,
+        config: &'a Config,
+        workshop: &'a Workshop,
+        deploy: &Deploy,
+        files: &Files,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            name,
+            config,
+            workshop,
+            trusted: Trusted::new(&config.trusted_keys)?,
+            slots: Arc::new(Slots::new(config.limits.instances, config.limits.wait)),
+            shelf: Shelf::open(&deploy.folder, name, files.parts.clone())?,
+            settings: digest(&serde_json::to_vec(&(&config.grants, &config.config))?),
+        })
     }
-    shelf.choose(number)?;
 
-    let earlier = records.iter().rev().filter(|record| record.number != number).take(keep.max(1) - 1);
-    // What does not fit the settings of today may fit those of tomorrow.
-    shelf.retain(&earlier.clone().chain([current.record()]).collect::<Vec<_>>())?;
-    let mut kept = vec![current.clone()];
-    for record in earlier {
-        kept.extend(again_of(name, config, workshop, &slots, &shelf, &trusted, record));
+    fn app(self, files: Files, keep: usize) -> anyhow::Result<Arc<App>> {
+        let records = self.shelf.records()?;
+        let newest = records.last().map_or(0, |record| record.number);
+        let plan = match self.deployed() {
+            Some(plan) if plan.record.settings == self.settings => plan,
+            Some(plan) => {
+                let (number, settings) = (newest + 1, self.settings.clone());
+                let record = Record { number, settings, made: Timestamp::now(), ..plan.record };
+                Plan { record, ..plan }
+            }
+            None => files.plan(newest + 1, self.settings.clone()),
+        };
+        let current = self.current(plan, &records)?;
+
+        let number = current.record().number;
+        let earlier = records.iter().rev().filter(|record| record.number != number).take(keep.max(1) - 1);
+        // What does not fit the settings of today may fit those of tomorrow.
+        self.shelf.retain(&earlier.clone().chain([current.record()]).collect::<Vec<_>>())?;
+        let mut kept = vec![current.clone()];
+        kept.extend(earlier.filter_map(|record| self.earlier(record)));
+        kept.sort_by_key(|generation| generation.record().number);
+        let newest = newest.max(number);
+        Ok(App::new(self.name, self.config, self.slots, self.shelf, current, kept, newest))
     }
-    kept.sort_by_key(|generation| generation.record().number);
-    Ok(App::new(name, config, slots, shelf, current, kept, newest.max(number)))
-}
 
-/// What was deployed last, if the files are what they were then, and the disk has all of it.
-fn deployed(name: &str, shelf: &Shelf, trusted: &Trusted) -> Option<(Record, Vec<u8>, Vec<u8>)> {
-    let read = || {
-        let Some(record) = shelf.current()? else { return Ok(None) };
-        let (gateway, logic) = components(shelf, trusted, &record)?;
-        anyhow::Ok(Some((record, gateway, logic)))
-    };
-    read().unwrap_or_else(|error| {
-        let cause = format!("{error:#}");
-        tracing::error!(
-            app = name,
-            cause,
-            "what was deployed cannot be used; serving the files of the settings"
-        );
-        None
-    })
-}
+    /// Builds what is to serve, and has it serve after the next start too.
+    fn current(&self, plan: Plan, records: &[Record]) -> anyhow::Result<Arc<Generation>> {
+        let Plan { record, gateway, logic } = &plan;
+        let current = self.build(record.clone(), gateway.clone(), logic.clone());
+        let current = if record.by == SETTINGS {
+            current?
+        } else {
+            let folder = self.shelf.folder().display();
+            current.with_context(|| {
+                format!("what was deployed last; to serve the files again, remove {folder}")
+            })?
+        };
+        if !records.contains(record) {
+            self.shelf.put(record, gateway, logic)?;
+        }
+        self.shelf.choose(record.number)?;
+        Ok(current)
+    }
 
-/// An earlier generation, if it still fits the settings.
-fn again_of(
-    name: &str,
-    config: &Config,
-    workshop: &Workshop,
-    slots: &Arc<Slots>,
-    shelf: &Shelf,
-    trusted: &Trusted,
-    record: &Record,
-) -> Option<Arc<Generation>> {
-    let number = record.number;
-    let read = || {
-        let (gateway, logic) = components(shelf, trusted, record)?;
-        Ok(build(config, workshop, slots, record.clone(), gateway, logic)?)
-    };
-    let cause = match read() {
-        Ok(generation) => return Some(generation),
-        Err::<_, anyhow::Error>(cause) => format!("{cause:#}"),
-    };
-    tracing::warn!(app = name, generation = number, cause, "an earlier generation cannot be returned to");
-    None
-}
+    /// What was deployed last, if the files are what they were then, and the disk has all of it.
+    fn deployed(&self) -> Option<Plan> {
+        let read = || {
+            let Some(record) = self.shelf.current()? else { return Ok(None) };
+            let (gateway, logic) = self.components(&record)?;
+            anyhow::Ok(Some(Plan { record, gateway, logic }))
+        };
+        read().unwrap_or_else(|error| {
+            let (app, cause) = (self.name, format!("{error:#}"));
+            tracing::error!(
+                app,
+                cause,
+                "what was deployed cannot be used; serving the files of the settings"
+            );
+            None
+        })
+    }
 
-/// A generation's gateway and logic, if they are whole and signed as the settings want it now.
-fn components(shelf: &Shelf, trusted: &Trusted, record: &Record) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
-    let read = |part: Part| {
-        let bytes = shelf.component(record.parts.of(part))?;
-        let signature = record.signatures.of(part).as_deref();
-        trusted.check(&bytes, signature).with_context(|| format!("checking its {}", part.name()))?;
-        anyhow::Ok(bytes)
-    };
-    Ok((read(Part::Gateway)?, read(Part::Logic)?))
-}
+    /// An earlier generation, if it still fits the settings.
+    fn earlier(&self, record: &Record) -> Option<Arc<Generation>> {
+        let read = || {
+            let (gateway, logic) = self.components(record)?;
+            anyhow::Ok(self.build(record.clone(), gateway, logic)?)
+        };
+        read()
+            .inspect_err(|error| {
+                let (app, generation, cause) = (self.name, record.number, format!("{error:#}"));
+                tracing::warn!(app, generation, cause, "an earlier generation cannot be returned to");
+            })
+            .ok()
+    }
 
-fn build(
-    config: &Config,
-    workshop: &Workshop,
-    slots: &Arc<Slots>,
-    record: Record,
-    gateway: Vec<u8>,
-    logic: Vec<u8>,
-) -> Result<Arc<Generation>, Refusal> {
-    let built = workshop.build(config, slots, gateway, logic)?;
-    Ok(Generation::new(record, built.digest, built.program))
+    /// A generation's gateway and logic, if they are whole and signed as the settings want it now.
+    fn components(&self, record: &Record) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+        let read = |part: Part| {
+            let bytes = self.shelf.component(record.parts.of(part))?;
+            let signature = record.signatures.of(part).as_deref();
+            self.trusted.check(&bytes, signature).with_context(|| format!("checking its {}", part.name()))?;
+            anyhow::Ok(bytes)
+        };
+        Ok((read(Part::Gateway)?, read(Part::Logic)?))
+    }
+
+    fn build(&self, record: Record, gateway: Vec<u8>, logic: Vec<u8>) -> Result<Arc<Generation>, Refusal> {
+        let built = self.workshop.build(self.config, &self.slots, gateway, logic)?;
+        Ok(Generation::new(record, built.digest, built.program))
+    }
 }
 
 impl Files {
@@ -159,14 +178,22 @@ impl Files {
             bail!("route is \"{}\", but routes start with \"/\"", config.route);
         }
         let trusted = Trusted::new(&config.trusted_keys)?;
-        let gateway = component::read(&config.gateway)?;
-        let logic = component::read(&config.logic)?;
-        let signatures = Parts {
-            gateway: trusted.check_file(&gateway, &config.gateway)?,
-            logic: trusted.check_file(&logic, &config.logic)?,
+        let read = |path: &Path| {
+            let (bytes, signature) = (component::read(path)?, signature::of_file(path)?);
+            trusted.check(&bytes, signature.as_deref()).with_context(|| path.display().to_string())?;
+            anyhow::Ok((bytes, signature))
         };
+        let ((gateway, by_gateway), (logic, by_logic)) = (read(&config.gateway)?, read(&config.logic)?);
+        let signatures = Parts { gateway: by_gateway, logic: by_logic };
         let parts = Parts { gateway: digest(&gateway), logic: digest(&logic) };
         Ok(Self { gateway, logic, parts, signatures })
+    }
+
+    /// A generation of them.
+    fn plan(self, number: u64, settings: String) -> Plan {
+        let Self { gateway, logic, parts, signatures } = self;
+        let (made, by) = (Timestamp::now(), SETTINGS.to_owned());
+        Plan { record: Record { number, parts, signatures, settings, made, by }, gateway, logic }
     }
 }
 

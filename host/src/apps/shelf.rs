@@ -6,26 +6,36 @@
 //! FOLDER/current                    the number of the one that serves, and what the settings' files were then
 //! ```
 //!
-//! Each file is written beside its place, brought to the disk, and then renamed: a process that is killed leaves the
-//! old one or the new one. `current` comes last, so that it never names what is not there.
+//! Each file is whole, whenever the process is killed (`files`). `current` comes last, so that it never names what is
+//! not there.
 
 use super::{
     digest,
     generation::{Part, Parts, Record},
 };
+use crate::files::write_whole;
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, DirBuilder},
+    io::ErrorKind,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 const COMPONENTS: &str = "components";
 const GENERATIONS: &str = "generations";
 const CURRENT: &str = "current";
+
+/// What is said of a name that is not.
+pub const PLAIN_NAME: &str = "expected a name of letters, digits, \"-\" and \"_\"";
+
+/// Whether an application's name can be that of a folder.
+pub fn is_plain(name: &str) -> bool {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    !name.is_empty() && name.chars().all(plain)
+}
 
 /// The folder of one application.
 #[derive(Clone)]
@@ -45,8 +55,7 @@ impl Shelf {
     /// Opens an application's folder below `folder`, or makes it, for its owner only. `files` is what the files that
     /// the settings name are now.
     pub fn open(folder: &Path, app: &str, files: Parts) -> anyhow::Result<Self> {
-        let plain = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-        ensure!(app.chars().all(plain), "apps.{app}: expected a name of letters, digits, \"-\" and \"_\"");
+        ensure!(is_plain(app), "apps.{app}: {PLAIN_NAME}");
         let folder = folder.join(app);
         for below in [COMPONENTS, GENERATIONS] {
             let path = folder.join(below);
@@ -54,6 +63,11 @@ impl Shelf {
             made.with_context(|| format!("making {}", path.display()))?;
         }
         Ok(Self { folder, files })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What the files that the settings name were when they were last read.
@@ -113,16 +127,16 @@ impl Shelf {
         for (digest, bytes) in [(gateway_digest, gateway), (logic_digest, logic)] {
             let path = self.component_path(digest);
             if !path.exists() {
-                write_whole(&path, bytes)?;
+                write_whole(&path, &[bytes])?;
             }
         }
-        write_whole(&self.record_path(record.number), &serde_json::to_vec_pretty(record)?)
+        write_whole(&self.record_path(record.number), &[&serde_json::to_vec_pretty(record)?])
     }
 
     /// Has a generation serve from the next start on.
     pub fn choose(&self, number: u64) -> anyhow::Result<()> {
         let choice = Choice { number, files: self.files.clone() };
-        write_whole(&self.folder.join(CURRENT), &serde_json::to_vec_pretty(&choice)?)
+        write_whole(&self.folder.join(CURRENT), &[&serde_json::to_vec_pretty(&choice)?])
     }
 
     /// Removes all generations but these, and what only they were made of.
@@ -162,24 +176,6 @@ impl Shelf {
     fn component_path(&self, digest: &str) -> PathBuf {
         self.folder.join(COMPONENTS).join(format!("{digest}.wasm"))
     }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let attempt = || format!("writing {}", path.display());
-    let draft = path.with_extension("draft");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .with_context(attempt)?;
-    file.write_all(bytes).with_context(attempt)?;
-    file.sync_all().with_context(attempt)?;
-    fs::rename(&draft, path).with_context(attempt)?;
-    // The name is on the disk when its folder is.
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).with_context(attempt)
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! Signatures of components, as minisign makes them.
 
+use crate::files::beside;
 use anyhow::{Context, bail};
 use minisign_verify::{PublicKey, Signature};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::ErrorKind, path::Path};
 
 /// Keys that a component may be signed with; without any, none needs to be signed.
 pub(super) struct Trusted(Vec<PublicKey>);
@@ -35,21 +33,17 @@ impl Trusted {
         }
         bail!("its signature is of none of the trusted_keys, or it was changed after signing")
     }
-
-    /// As [`check`](Self::check), with the signature in the file beside the component's. Gives the signature.
-    pub fn check_file(&self, bytes: &[u8], path: &Path) -> anyhow::Result<Option<String>> {
-        let beside = beside(path);
-        // Whether it is there matters only if it is needed.
-        let signature = fs::read_to_string(&beside).ok();
-        self.check(bytes, signature.as_deref())
-            .with_context(|| format!("{} with {}", path.display(), beside.display()))?;
-        Ok(signature)
-    }
 }
 
-/// Where minisign puts the signature of a file.
-pub fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".minisig");
-    name.into()
+/// The signature of a component's file, which minisign puts beside it; none if it is not signed.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn of_file(path: &Path) -> anyhow::Result<Option<String>> {
+    let path = beside(path, ".minisig");
+    match fs::read_to_string(&path) {
+        Ok(signature) => Ok(Some(signature)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
 }

@@ -58,7 +58,7 @@ async fn watch(deployer: Deployer, app: Arc<App>) {
 async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) {
     let path = file.path.clone();
     let read = spawn_blocking(move || {
-        let signature = fs::read_to_string(signature::beside(&path)).ok();
+        let signature = signature::of_file(&path)?;
         component::read(&path).map(|bytes| (bytes, signature))
     });
     let cause = match read.await {
@@ -105,6 +105,7 @@ fn look(path: &Path) -> Look {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn a_file_is_taken_once_and_when_it_rests() {
@@ -128,5 +129,10 @@ mod tests {
         fs::rename(&other, &path).unwrap();
         assert!(!file.changed());
         assert!(file.changed());
+        fs::write(&other, "number four").unwrap();
+        fs::remove_file(&path).unwrap();
+        symlink(&other, &path).unwrap();
+        assert!(!file.changed());
+        assert!(file.changed(), "a link leads to another file");
     }
 }

@@ -49,7 +49,7 @@ impl Workshop {
         gateway: Vec<u8>,
         logic: Vec<u8>,
     ) -> Result<Built, Refusal> {
-        let composed = compose(config, gateway, logic)?;
+        let composed = compose::compose(gateway, logic, &config.grants).map_err(Stage::Compose.refuse())?;
         let compiled = self.cache.compiled(&self.wasm, &composed).map_err(Stage::Compile.refuse())?;
         self.link(config, slots, &composed, &compiled)
     }
@@ -62,19 +62,27 @@ impl Workshop {
         gateway: Vec<u8>,
         logic: Vec<u8>,
     ) -> Result<Built, Refusal> {
-        let settings = config.clone();
-        let composed = blocking(move || compose(&settings, gateway, logic)).await?;
-        // A file that is damaged is compiled anew, too.
-        if !matches!(self.cache.ready(&self.wasm, &composed), Ok(Some(_))) {
-            self.outside.compile(&composed).await.map_err(Stage::Compile.refuse())?;
-        }
-        let (workshop, config, slots) = (self.clone(), config.clone(), slots.clone());
-        blocking(move || {
-            let compiled = workshop.cache.ready(&workshop.wasm, &composed);
-            let compiled = compiled.and_then(|compiled| compiled.context("the compiler has left nothing"));
-            workshop.link(&config, &slots, &composed, &compiled.map_err(Stage::Compile.refuse())?)
-        })
-        .await
+        let grants = config.grants.clone();
+        let composed = blocking(Stage::Compose, move || compose::compose(gateway, logic, &grants)).await?;
+        let composed: Arc<[u8]> = composed.into();
+        let found = self.ready(&composed).await.unwrap_or_else(|damage| {
+            tracing::warn!(cause = %damage, "cached component unusable; compiling anew");
+            None
+        });
+        let compiled = match found {
+            Some(compiled) => compiled,
+            None => {
+                self.outside.compile(&composed).await.map_err(Stage::Compile.refuse())?;
+                let left = self.ready(&composed).await?;
+                left.context("the compiler has left nothing").map_err(Stage::Compile.refuse())?
+            }
+        };
+        self.link(config, slots, &composed, &compiled)
+    }
+
+    async fn ready(self: &Arc<Self>, composed: &Arc<[u8]>) -> Result<Option<Component>, Refusal> {
+        let (workshop, composed) = (self.clone(), composed.clone());
+        blocking(Stage::Compile, move || workshop.cache.ready(&workshop.wasm, &composed)).await
     }
 
     fn link(
@@ -97,16 +105,13 @@ impl Workshop {
     }
 }
 
-/// Work that would hold up others, on a thread of its own.
+/// Work of a stage that would hold up others, on a thread of its own.
 pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    stage: Stage,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> Result<T, Refusal> {
     let ended = tokio::task::spawn_blocking(work).await.context("the work was given up");
-    ended.map_err(Stage::Compose.refuse())?
-}
-
-fn compose(config: &Config, gateway: Vec<u8>, logic: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-    compose::compose(gateway, logic, &config.grants).map_err(Stage::Compose.refuse())
+    ended.and_then(|done| done).map_err(stage.refuse())
 }
 
 /// Settings reach components as text.

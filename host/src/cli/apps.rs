@@ -1,6 +1,7 @@
 //! `corral apps`, `corral deploy` and `corral rollback`: the applications of a running host and their generations.
 
 use super::{Settings, operator::Operator, say, say_json};
+use crate::apps::signature;
 use anyhow::Context;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::ValueEnum;
@@ -132,14 +133,12 @@ fn named(request: RequestBuilder, by: Option<&str>) -> RequestBuilder {
 
 /// The signature that was named, or the one beside the component.
 fn read_signature(file: &Path, named: Option<&Path>) -> anyhow::Result<Option<String>> {
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".minisig");
-    let path = match named {
-        Some(named) => named,
-        None if Path::new(&beside).exists() => Path::new(&beside),
-        None => return Ok(None),
-    };
-    fs::read_to_string(path).map(Some).with_context(|| format!("reading {}", path.display()))
+    match named {
+        Some(named) => {
+            fs::read_to_string(named).map(Some).with_context(|| format!("reading {}", named.display()))
+        }
+        None => signature::of_file(file),
+    }
 }
 
 fn ask(

@@ -1,6 +1,7 @@
 //! What one setting's type cannot say: values that make no sense, and settings that contradict another.
 
 use super::Config;
+use crate::apps::{PLAIN_NAME, is_plain};
 use bytesize::ByteSize;
 use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
@@ -222,6 +223,9 @@ fn apps(config: &Config, found: &mut Problems) {
     }
     let mut routes = BTreeMap::new();
     for (name, app) in &config.apps {
+        if !is_plain(name) {
+            found.add(&format!("apps.{name}"), None, PLAIN_NAME);
+        }
         let key = |setting: &str| format!("apps.{name}.{setting}");
         let limits = &app.limits;
         let memory = limits.memory;

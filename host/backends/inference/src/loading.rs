@@ -141,8 +141,8 @@ fn cache_bytes(config: &Config, left: Option<u64>) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// On a graphics processor it is faster and smaller. On a processor llama.cpp's is faster for long prompts and half as
-/// fast for answers, of which there is more. Without it, keys and values cannot be quantized.
+/// On a graphics processor it is faster and smaller. On a processor llama.cpp's is faster for long prompts and
+/// nearly twice as slow for long answers, of which there is more. Without it, keys and values cannot be quantized.
 fn flash_attention(config: &Config, on_gpu: bool) -> FlashAttention {
     match config.flash_attention {
         FlashAttention::Auto if !on_gpu && !config.kv_type.is_quantized() => FlashAttention::Off,
@@ -220,5 +220,31 @@ fn cache_type(kv_type: KvType) -> KvCacheType {
         KvType::Q5_0 => KvCacheType::Q5_0,
         KvType::Q4_1 => KvCacheType::Q4_1,
         KvType::Q4_0 => KvCacheType::Q4_0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_take_what_is_set_or_what_the_model_leaves() {
+        let config = Config { cache_bytes: bytesize::ByteSize(100), ..Config::default() };
+        assert_eq!(cache_bytes(&config, None), 100);
+        assert_eq!(cache_bytes(&config, Some(100)), 100);
+        assert_eq!(cache_bytes(&config, Some(7)), 7);
+    }
+
+    #[test]
+    fn flash_attention_is_off_where_it_is_slower_and_not_needed() {
+        let of = |flash_attention, kv_type, on_gpu| {
+            super::flash_attention(&Config { flash_attention, kv_type, ..Config::default() }, on_gpu)
+        };
+        use FlashAttention::{Auto, Off, On};
+        assert_eq!(of(Auto, KvType::F16, false), Off);
+        assert_eq!(of(Auto, KvType::F16, true), Auto);
+        assert_eq!(of(Auto, KvType::Q8_0, false), Auto);
+        assert_eq!(of(On, KvType::F16, false), On);
+        assert_eq!(of(Off, KvType::F16, true), Off);
     }
 }

@@ -2,13 +2,10 @@
 //!
 //! Not here: passwords. Places are kept by their names.
 
+use crate::files::write_whole;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use std::{
-    fs,
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 
 const VERSION: u32 = 1;
 
@@ -90,15 +87,10 @@ impl State {
 
     /// Writes it in one step: a reader finds the former state or this one.
     pub(super) fn save(&self) -> anyhow::Result<()> {
-        let writing = || format!("writing {}", self.path.display());
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).with_context(writing)?;
+            fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         }
-        let fresh = beside(&self.path);
-        let mut file = fs::File::create(&fresh).with_context(writing)?;
-        file.write_all(&serde_json::to_vec_pretty(&self.progress)?).with_context(writing)?;
-        file.sync_all().with_context(writing)?;
-        fs::rename(&fresh, &self.path).with_context(writing)
+        write_whole(&self.path, &[&serde_json::to_vec_pretty(&self.progress)?])
     }
 
     /// The move is done.
@@ -110,12 +102,6 @@ impl State {
             _ => Ok(()),
         }
     }
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    name.into()
 }
 
 #[cfg(test)]

@@ -100,6 +100,18 @@ async fn who_returns_from_a_changed_file_stays_there() -> Result<()> {
 }
 
 #[tokio::test]
+async fn other_settings_make_a_new_generation_of_what_was_deployed() -> Result<()> {
+    let files = tempfile::tempdir()?;
+    let settings = settings(&files.path().join("logic.wasm"))?;
+    let host = Host::with(settings.clone()).await?;
+    assert_eq!(deployed(&host, parrot(2)?).await?, 2);
+    let other = settings.set("apps.chat.config.retrieval_k", 3);
+    let host = Host::within(host.kill().await?, &other).await?;
+    assert_eq!(ask(&host).await?, (3, 2));
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_operator_who_leaves_changes_all_or_nothing() -> Result<()> {
     let files = tempfile::tempdir()?;
     let settings = settings(&files.path().join("logic.wasm"))?;

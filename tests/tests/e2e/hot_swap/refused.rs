@@ -104,6 +104,17 @@ async fn what_takes_too_much_to_compile_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
+async fn of_two_deployments_at_once_the_second_is_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let host = Host::with(settings(&folder.path().join("logic.wasm"))?).await?;
+    let both = tokio::try_join!(deploy(&host, parrot(2)?), deploy(&host, parrot(3)?))?;
+    let (first, second) = if both.0.status == StatusCode::OK { both } else { (both.1, both.0) };
+    assert_eq!((first.status, second.status), (StatusCode::OK, StatusCode::CONFLICT));
+    assert_eq!(ask(&host).await?.0, 2);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_rehearsal_waits_for_nobody() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let settings = settings(&folder.path().join("logic.wasm"))?.set("apps.chat.limits.instances", 1);

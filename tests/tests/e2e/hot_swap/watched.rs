@@ -1,11 +1,11 @@
 //! Files that are watched, and components that have to be signed.
 
-use super::{ask, deploy, settings};
+use super::{ask, deploy, operate, settings};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use e2e::{Host, Reply, parrot, root, until};
 use reqwest::{Method, StatusCode};
-use std::{fs, process::Stdio};
+use std::{fs, path::Path, process::Stdio};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -57,6 +57,15 @@ impl Keys {
     }
 }
 
+/// Puts signatures beside files.
+async fn sign(files: &[&Path], keys: &Keys) -> Result<()> {
+    for file in files {
+        let signature = keys.signed(&fs::read(file)?).await?;
+        fs::write(format!("{}.minisig", file.display()), signature)?;
+    }
+    Ok(())
+}
+
 async fn deploy_signed(host: &Host, bytes: Vec<u8>, signature: &str) -> Result<Reply> {
     let request = host.admin()?.request(Method::POST, "/apps/chat/deploy").bearer_auth(host.token()?);
     Reply::of(request.header("x-corral-signature", BASE64_STANDARD.encode(signature)).body(bytes)).await
@@ -74,11 +83,8 @@ async fn with_trusted_keys_only_what_is_signed_starts_and_is_deployed() -> Resul
     let error = Host::with(settings.clone()).await.err().map(|error| format!("{error:#}"));
     assert!(error.is_some_and(|error| error.contains("it is not signed, and trusted_keys are set")));
 
-    for file in [&logic, &gateway] {
-        let beside = format!("{}.minisig", file.display());
-        fs::write(beside, keys.signed(&fs::read(file)?).await?)?;
-    }
-    let host = Host::with(settings).await?;
+    sign(&[&logic, &gateway], &keys).await?;
+    let host = Host::with(settings.clone()).await?;
     let unsigned = deploy(&host, parrot(2)?).await?;
     let foreign = deploy_signed(&host, parrot(2)?, &others.signed(&parrot(2)?).await?).await?;
     let changed = deploy_signed(&host, parrot(2)?, &keys.signed(&parrot(3)?).await?).await?;
@@ -91,5 +97,14 @@ async fn with_trusted_keys_only_what_is_signed_starts_and_is_deployed() -> Resul
     let right = deploy_signed(&host, parrot(2)?, &keys.signed(&parrot(2)?).await?).await?;
     assert_eq!(right.status, StatusCode::OK, "{}", right.body);
     assert_eq!(ask(&host).await?, (2, 2));
+
+    // The key is trusted no more, and the files are signed anew.
+    let folder = host.kill().await?;
+    sign(&[&logic, &gateway], &others).await?;
+    let settings = settings.set("apps.chat.trusted_keys", vec![others.public()?]);
+    let host = Host::within(folder, &settings).await?;
+    assert_eq!(ask(&host).await?.1, 1, "what was deployed is signed with no key that is trusted now");
+    let back = operate(&host, Method::POST, "/apps/chat/rollback?to=2", Vec::new()).await?;
+    assert_eq!(back.status, StatusCode::NOT_FOUND);
     Ok(())
 }
