@@ -10,8 +10,8 @@ use toml::{Table, Value};
 pub struct Settings(Table);
 
 impl Settings {
-    /// The repository's, on free ports, with models and components by absolute path, small
-    /// answers, and one thread: spinning threads collapse on a busy machine.
+    /// The repository's, on free ports, with models and components by absolute path, one thread (spinning threads
+    /// collapse on a busy machine), and answers that do not depend on batching (docs/inference.md).
     pub fn new() -> Result<Self> {
         let path = root().join("runtime.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -33,6 +33,7 @@ impl Settings {
             .set("admin.listen", "127.0.0.1:0")
             .set("inference.threads", 1)
             .set("inference.n_ubatch", 32)
+            .set("inference.flash_attention", "on")
             .set("log.format", "json"))
     }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot ask its engine has failed")]
 
-use crate::harness::{chat, config, engine, greedy, in_a_minute, run};
+use crate::harness::{as_it_comes, chat, config, engine, greedy, in_a_minute, long_prompt, run, session};
 use corral_inference::{Bias, Engine, Error, Event, Input, Options, Role, Scored};
 
 /// The text and the scored tokens of an answer.
@@ -40,6 +40,20 @@ async fn the_odds_of_an_answer_are_those_of_its_tokens() {
     }
     let plain = run(&engine, input(), greedy(24)).await;
     assert_eq!(plain.text, text, "telling them changes nothing");
+}
+
+#[tokio::test]
+async fn with_the_default_settings_what_is_cached_says_nearly_what_is_read() {
+    // Without flash attention llama.cpp's kernels round differently for one token and for many.
+    const TOLERANCE: f32 = 0.1;
+    let engine = engine(as_it_comes()).await;
+    let input = || Input::Prompt(long_prompt(120));
+    let options = || Options { log_probabilities: Some(1), owner: session("a"), ..greedy(1) };
+    let (_, read) = scored(&engine, input(), options()).await;
+    let (_, cached) = scored(&engine, input(), options()).await;
+    assert!(engine.load().cached_tokens > 100);
+    let apart = (read[0].likeliest[0].log_probability - cached[0].likeliest[0].log_probability).abs();
+    assert!(apart < TOLERANCE, "{apart}: {read:?} {cached:?}");
 }
 
 #[tokio::test]

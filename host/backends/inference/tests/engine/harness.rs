@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use corral_inference::{Config, Engine, Event, Finish, Input, Message, Options, Owner, Role, Usage};
+use corral_inference::{Config, Engine, Event, Finish, FlashAttention, Input, Message, Options, Owner, Role, Usage};
 
 const MODEL: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
@@ -16,10 +16,16 @@ pub struct Answer {
     pub usage: Usage,
 }
 
-/// Settings under which results do not depend on batching.
+/// Settings under which results do not depend on batching (docs/inference.md).
 pub fn config() -> Config {
+    let flash_attention = FlashAttention::On;
+    Config { n_ubatch: 32, flash_attention, ..as_it_comes() }
+}
+
+/// The default settings, on the small model.
+pub fn as_it_comes() -> Config {
     assert!(std::path::Path::new(MODEL).exists(), "{MODEL} is missing: run `make setup`");
-    Config { model: MODEL.into(), n_ctx: 512, n_ubatch: 32, threads: 1, ..Config::default() }
+    Config { model: MODEL.into(), n_ctx: 512, threads: 1, ..Config::default() }
 }
 
 /// An engine that is ready.
