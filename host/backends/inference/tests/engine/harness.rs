@@ -4,7 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use corral_inference::{Config, Engine, Event, Finish, FlashAttention, Input, Message, Options, Owner, Role, Usage};
+use corral_inference::{
+    Config, Engine, Event, Finish, FlashAttention, Input, Message, Options, Owner, Role, Usage,
+};
 
 const MODEL: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
