@@ -9,8 +9,10 @@ endif
 
 WASM := --profile component --target wasm32-wasip2
 COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
+EXAMPLES := -p starter -p quotes
+GUESTS := -p hostile -p parrot
 
-.PHONY: help setup services components guests build run test test-vulkan check bench clean
+.PHONY: help setup services components examples guests build run test test-vulkan check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -19,7 +21,7 @@ help: ## lists the targets
 run: build ## sets up what is missing, builds, and serves as runtime.toml says
 	target/release/corral serve --config runtime.toml
 
-test: build guests services check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
+test: build guests services examples check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
 	cargo test --release --workspace
 
 test-vulkan: setup ## the offload to a graphics processor, on Mesa's software Vulkan: by hand, a quarter of an hour
@@ -28,7 +30,7 @@ test-vulkan: setup ## the offload to a graphics processor, on Mesa's software Vu
 check: setup ## format and lints, warnings being errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
-	cargo clippy $(COMPONENTS) -p hostile -p parrot -- -D warnings
+	cargo clippy $(COMPONENTS) $(EXAMPLES) $(GUESTS) -- -D warnings
 
 bench: build guests services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
 	cargo bench --workspace --bench corral
@@ -41,7 +43,11 @@ components: setup ## the Wasm components, target/wasm32-wasip2/component/*.wasm
 	cargo build $(COMPONENTS)
 
 guests: setup ## the components that the tests turn against the host
-	cargo build $(WASM) -p hostile -p parrot
+	cargo build $(WASM) $(GUESTS)
+
+examples: build services ## the example logics, in Rust and in JavaScript
+	cargo build $(WASM) $(EXAMPLES)
+	scripts/javascript.sh
 
 setup: ## Rust, packages, the Wasm target, the default models: what is missing of them
 	scripts/setup.sh

@@ -5,6 +5,7 @@
 
 mod app;
 mod cache;
+pub mod canary;
 pub mod compile;
 mod component;
 mod compose;
@@ -12,16 +13,19 @@ mod config;
 pub mod deploy;
 mod generation;
 mod grants;
+pub mod guard;
 mod load;
 mod probe;
 mod refusal;
 mod route;
+mod settings;
 mod shelf;
 pub mod signature;
 pub mod watch;
 mod workshop;
 
 pub use app::App;
+pub use canary::Canary;
 pub use component::MAX_SIZE;
 pub use config::{Config, Deploy, Grant, Grants, Limits};
 pub use deploy::Deployer;

@@ -6,11 +6,13 @@ mod apps;
 mod chat;
 mod check;
 mod compile;
+mod dev;
 mod eval;
 pub mod http;
 mod ingest;
 mod migrate;
 mod models;
+mod new;
 mod operator;
 mod serve;
 
@@ -37,10 +39,18 @@ enum Command {
     Serve(serve::Args),
     /// List the applications of a running host and their generations
     Apps(apps::List),
+    /// Begin a project of your own chat logic
+    New(new::Args),
+    /// Build a project's component and deploy it, each time that a file of it is saved
+    Dev(dev::Args),
     /// Replace a component of an application of a running host
     Deploy(apps::Deploy),
     /// Return to an earlier generation of an application of a running host
     Rollback(apps::RollBack),
+    /// Change the share of a canary, which `corral deploy --canary` begins
+    Canary(apps::Canary),
+    /// Have a canary serve all requests
+    Promote(apps::Promote),
     /// Talk to a running host in the terminal
     Chat(chat::Args),
     /// Give a session the files of a folder to answer from
@@ -75,8 +85,12 @@ pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Apps(args) => apps::list(&args),
+        Command::New(args) => new::run(&args),
+        Command::Dev(args) => dev::run(&args),
         Command::Deploy(args) => apps::deploy(&args),
         Command::Rollback(args) => apps::roll_back(&args),
+        Command::Canary(args) => apps::change_canary(&args),
+        Command::Promote(args) => apps::promote(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Ingest(args) => ingest::run(&args),
         Command::Migrate(args) => migrate::run(&args),

@@ -3,6 +3,7 @@
 //! Not here: where components come from (`apps`), what they may call (`imports`), and which
 //! status a failure becomes (`respond.rs`).
 
+pub mod allowance;
 pub mod body;
 pub mod busy;
 pub mod client;
@@ -45,6 +46,8 @@ pub struct Program {
     pub config: Arc<BTreeMap<String, String>>,
     /// What one request may use.
     pub limits: Limits,
+    /// The models that it may use, by name; none is every one.
+    pub models: Arc<[String]>,
     /// The instances that may live at once, whichever program they are of.
     pub slots: Arc<Slots>,
     /// Ends its guests when another program has taken its place and their time to finish is over.
@@ -63,6 +66,10 @@ pub struct Limits {
     pub memory: ByteSize,
     /// Time in which the guest itself computes.
     pub cpu: Duration,
+    /// Tokens that models generate for it; 0 is no bound.
+    pub tokens: u32,
+    /// Bytes of the answer's body.
+    pub output: ByteSize,
 }
 
 /// What a request carries beside itself.
@@ -89,7 +96,7 @@ pub async fn answer(
     context: Context,
 ) -> Result<Response<Body>, Failure> {
     let slot = program.slots.take(context.deadline).await?;
-    let deadline = context.deadline + GRACE;
+    let (deadline, output) = (context.deadline + GRACE, program.limits.output.as_u64());
     let (head, mut answered) = oneshot::channel();
     let mut running = Box::pin(caught(run(program, services, request, context, slot, head)));
 
@@ -106,7 +113,7 @@ pub async fn answer(
         },
     };
     let response = head.map_err(Failure::Refused)?;
-    Ok(response.map(|body| Body::new(Guarded::new(body, guest, deadline))))
+    Ok(response.map(|body| Body::new(Guarded::new(body, guest, deadline, output))))
 }
 
 /// A guest that still runs. Dropping it stops it.

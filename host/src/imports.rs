@@ -19,7 +19,7 @@ pub mod wit {
         path: ["../wit/host"],
         world: "corral:host/imports",
         imports: { default: async | trappable },
-        with: { "corral:host/inference.generation": corral_inference::Generation },
+        with: { "corral:host/inference.generation": super::inference::Running },
         require_store_data_send: true,
     });
 }

@@ -232,6 +232,7 @@ fn not_deployed(error: &deploy::Error) -> Row {
         }
         deploy::Error::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not_deployed"),
         deploy::Error::NoSuchGeneration(_) => (StatusCode::NOT_FOUND, "no_generation"),
+        deploy::Error::NoCanary => (StatusCode::NOT_FOUND, "no_canary"),
     };
     Row::new(status, code, error.to_string())
 }

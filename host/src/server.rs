@@ -12,6 +12,7 @@ mod exchange;
 pub mod health;
 pub mod hosted;
 mod listener;
+mod session;
 mod socket;
 pub mod stop;
 mod token;

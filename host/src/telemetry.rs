@@ -13,7 +13,7 @@ mod sampled;
 pub mod trace;
 
 pub use calls::Calls;
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Outcome};
 pub use identity::Identity;
 pub use metrics::Metrics;
 pub use record::Record;

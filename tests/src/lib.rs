@@ -15,7 +15,7 @@ pub use client::{Client, Reply, said};
 pub use events::{Event, Events};
 pub use gguf::Gguf;
 pub use host::{Host, binary};
-pub use parrot::{bad_parrot, parrot};
+pub use parrot::{bad_parrot, parrot, parrot_of};
 pub use settings::Settings;
 pub use wait::until;
 

@@ -2,11 +2,12 @@
 //!
 //! Only the search uses the result: the person's own words are what is answered and stored.
 
-use crate::bindings::corral::host::inference::{self, Event, Finish, Input, Message, Options, Role};
-use crate::bindings::corral::host::sessions::Turn;
-use crate::bindings::exports::corral::chat::turns::Error;
-use crate::host::{Generation, Host};
-use crate::prompt;
+use corral_logic::{
+    Conversation, Error, Host,
+    inference::{Message, Role},
+    message, quoted,
+    sessions::Turn,
+};
 
 /// How many of the newest turns the model is shown, and how much of each message.
 const TURNS: usize = 3;
@@ -37,18 +38,9 @@ pub fn stands_alone(question: &str) -> bool {
 }
 
 /// The question by itself, by the model's words; none if what it wrote is of no use.
-pub fn condense<H: Host>(
-    host: &H,
-    model: Option<&str>,
-    history: &[Turn],
-    question: &str,
-) -> Result<Option<String>, Error> {
-    match run(host, model, history, question) {
-        Ok(text) => Ok(text.as_deref().and_then(usable)),
-        // A context too small for this is not too small for the answer.
-        Err(inference::Error::ContextOverflow(_)) => Ok(None),
-        Err(other) => Err(other.into()),
-    }
+pub fn condense<H: Host>(conversation: &Conversation<H>) -> Result<Option<String>, Error> {
+    let request = request(conversation.history(), conversation.message());
+    Ok(conversation.ask(request, MOST_TOKENS)?.as_deref().and_then(usable))
 }
 
 /// What to search with when a question needs the conversation and no model may rewrite it.
@@ -60,67 +52,17 @@ pub fn beside_the_last(history: &[Turn], question: &str) -> String {
     }
 }
 
-/// What the model wrote; none if it had to be cut short.
-fn run<H: Host>(
-    host: &H,
-    model: Option<&str>,
-    history: &[Turn],
-    question: &str,
-) -> Result<Option<String>, inference::Error> {
-    let mut generation = host.generate(model, &Input::Chat(request(history, question)), &options())?;
-    let mut text = String::new();
-    loop {
-        let events = generation.next(u32::MAX)?;
-        if events.is_empty() {
-            return Ok(None);
-        }
-        for event in events {
-            match event {
-                Event::Delta(piece) => text.push_str(&piece),
-                Event::Waiting | Event::Scored(_) => {}
-                Event::Done(done) => {
-                    return Ok(match done.finish {
-                        Finish::Stop => Some(text),
-                        Finish::Length => None,
-                    });
-                }
-            }
-        }
-    }
-}
-
 fn request(history: &[Turn], question: &str) -> Vec<Message> {
     let mut text = String::from("The conversation so far:\n");
     for turn in &history[history.len().saturating_sub(TURNS)..] {
         text.push_str(&format!(
             "\nPerson:\n{}\nAssistant:\n{}\n",
-            prompt::quoted(beginning(&turn.user)),
-            prompt::quoted(beginning(&turn.ai))
+            quoted(beginning(&turn.user)),
+            quoted(beginning(&turn.ai))
         ));
     }
-    text.push_str(&format!("\nThe person's last message:\n{}", prompt::quoted(beginning(question))));
-    vec![prompt::message(Role::System, INSTRUCTION.to_owned()), prompt::message(Role::User, text)]
-}
-
-/// Greedy and short, and nothing of it stays in the session's cache.
-fn options() -> Options {
-    Options {
-        max_tokens: Some(MOST_TOKENS),
-        temperature: Some(0.0),
-        top_k: None,
-        top_p: None,
-        min_p: None,
-        repeat_penalty: None,
-        frequency_penalty: None,
-        presence_penalty: None,
-        biases: Vec::new(),
-        seed: None,
-        stop: Vec::new(),
-        constraint: None,
-        log_probabilities: None,
-        adapter: None,
-        owner: None,
-    }
+    text.push_str(&format!("\nThe person's last message:\n{}", quoted(beginning(question))));
+    vec![message(Role::System, INSTRUCTION.to_owned()), message(Role::User, text)]
 }
 
 fn usable(text: &str) -> Option<String> {
@@ -208,7 +150,7 @@ fn points_with_that(words: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::pair;
+    use corral_logic::testing::pair;
 
     #[test]
     fn a_question_with_its_subject_in_it_stands_alone() {

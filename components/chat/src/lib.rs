@@ -1,49 +1,31 @@
-//! The default chat logic: session, retrieval, prompt, generation, append.
+//! The default chat logic: the session's documents are searched, the model is asked, the pair is stored.
 //!
-//! This file only ties the logic to the contract. The turn is told in `turn.rs` and `reply.rs`; what
-//! it decides is in `condense.rs`, `budget.rs` and `prompt.rs`, which know no host at all.
+//! The steps of a turn are the crate `corral-logic`'s. What is decided here: what is searched for (`condense.rs`), what
+//! happens while documents cannot be searched (`retrieval.rs`), and what operators may set (`settings.rs`).
 
-mod bindings;
-mod budget;
 mod condense;
-mod failure;
-#[cfg(test)]
-mod fake;
-mod host;
-mod prompt;
-mod reply;
 mod retrieval;
 mod settings;
-mod turn;
+#[cfg(test)]
+mod tests;
 
-use bindings::exports::corral::chat::turns::{Error, Event, Guest, GuestReply, Reply, Turn};
-use std::cell::RefCell;
+use corral_logic::{Conversation, Defaults, Error, Host, Logic, Prompt, Reply, Turn, unavailable};
+use settings::Settings;
 
 struct Chat;
 
-impl Guest for Chat {
-    type Reply = Running;
-
-    fn answer(turn: Turn) -> Result<Reply, Error> {
-        let reply = turn::begin(host::Imports, turn)?;
-        Ok(Reply::new(Running(RefCell::new(reply))))
+impl Logic for Chat {
+    fn answer<H: Host>(host: H, turn: Turn) -> Result<Reply<H>, Error> {
+        let settings = Settings::read(|key| host.setting(key)).map_err(|wrong| unavailable(&wrong))?;
+        let defaults = Defaults { model: settings.model.clone(), answer_tokens: settings.answer_tokens };
+        let conversation = Conversation::with(host, turn, defaults)?;
+        let found = retrieval::passages(&conversation, &settings)?;
+        conversation.answer(Prompt {
+            system: settings.system_prompt,
+            retrieval_unavailable: found.is_none(),
+            passages: found.unwrap_or_default(),
+        })
     }
 }
 
-/// A reply as the contract wants it: a resource whose methods share it.
-struct Running(RefCell<reply::Reply<host::Imports>>);
-
-impl GuestReply for Running {
-    fn next(&self, max: u32) -> Result<Vec<Event>, Error> {
-        self.0.borrow_mut().next(max)
-    }
-}
-
-/// The entry points by which a host calls `Chat`. A native linker cannot take their names.
-#[cfg(target_family = "wasm")]
-#[expect(unsafe_code, reason = "wit-bindgen writes them, and they cross the component's border")]
-mod exported {
-    use super::Chat;
-
-    crate::bindings::export!(Chat with_types_in crate::bindings);
-}
+corral_logic::export!(Chat);

@@ -4,11 +4,12 @@
 
 use super::{
     Config, Route,
+    canary::Canary,
     generation::{Generation, Serving},
     shelf::Shelf,
 };
 use crate::guest::slots::Slots;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -28,8 +29,11 @@ pub struct App {
     config: Config,
     slots: Arc<Slots>,
     serving: ArcSwap<Serving>,
+    canary: ArcSwapOption<Canary>,
     draining: Mutex<Vec<Arc<Serving>>>,
     kept: Mutex<Vec<Arc<Generation>>>,
+    /// What happened last without an operator.
+    note: Mutex<Option<String>>,
     /// The highest number that was used, also by what cannot be returned to.
     newest: AtomicU64,
     /// Held while something is deployed: one at a time.
@@ -54,8 +58,10 @@ impl App {
             config: config.clone(),
             slots,
             serving: ArcSwap::new(Serving::begin(current)),
+            canary: ArcSwapOption::empty(),
             draining: Mutex::default(),
             kept: Mutex::new(kept),
+            note: Mutex::default(),
             newest: AtomicU64::new(newest),
             shelf: tokio::sync::Mutex::new(shelf),
         })
@@ -86,6 +92,11 @@ impl App {
         self.serving.load_full()
     }
 
+    /// What answers a share of the requests beside it.
+    pub fn canary(&self) -> Option<Arc<Canary>> {
+        self.canary.load_full()
+    }
+
     /// Replaced generations whose last requests still run.
     pub fn draining(&self) -> Vec<Arc<Serving>> {
         lock(&self.draining).clone()
@@ -94,6 +105,15 @@ impl App {
     /// Generations that can be returned to, the one that serves included, oldest first.
     pub fn kept(&self) -> Vec<Arc<Generation>> {
         lock(&self.kept).clone()
+    }
+
+    /// What happened last without an operator, for them to read.
+    pub fn last_note(&self) -> Option<String> {
+        lock(&self.note).clone()
+    }
+
+    pub(super) fn note(&self, note: String) {
+        *lock(&self.note) = Some(note);
     }
 
     /// The highest number that was used.
@@ -105,12 +125,14 @@ impl App {
     pub(super) fn keep(&self, generation: Arc<Generation>, most: usize) -> bool {
         self.newest.fetch_max(generation.record().number, Relaxed);
         let serving = self.serving().generation().record().number;
+        let canary = self.canary().map(|canary| canary.number());
         let mut kept = lock(&self.kept);
         kept.push(generation);
         let before = kept.len();
         while kept.len() > most.max(1) {
             // The newest is about to serve, and who serves now has requests to come until then.
-            let Some(oldest) = kept.iter().position(|kept| kept.record().number != serving) else { break };
+            let wanted = |number| number == serving || Some(number) == canary;
+            let Some(oldest) = kept.iter().position(|kept| !wanted(kept.record().number)) else { break };
             if oldest + 1 == kept.len() {
                 break;
             }
@@ -119,9 +141,38 @@ impl App {
         kept.len() < before
     }
 
-    /// Has requests from now on begin with `generation`. Those under way have `patience` to finish with theirs.
+    /// Has requests from now on begin with `generation`. Those under way have `patience` to finish with theirs, and
+    /// those of a canary too, which ends.
     pub(super) fn publish(self: &Arc<Self>, generation: Arc<Generation>, patience: Duration) {
         let replaced = self.serving.swap(Serving::begin(generation));
+        self.retire(replaced, patience);
+        self.end_canary(patience);
+    }
+
+    /// Has a canary answer its share of the requests from now on. One that did before ends.
+    pub(super) fn try_out(self: &Arc<Self>, canary: Arc<Canary>, patience: Duration) {
+        if let Some(before) = self.canary.swap(Some(canary.clone()))
+            && before.number() != canary.number()
+        {
+            self.retire(before.serving().clone(), patience);
+        }
+    }
+
+    /// Has all requests from now on begin with the canary, which is one no more.
+    pub(super) fn promote(self: &Arc<Self>, canary: &Canary, patience: Duration) {
+        let replaced = self.serving.swap(canary.serving().clone());
+        self.canary.store(None);
+        self.retire(replaced, patience);
+    }
+
+    /// Ends the trial of a canary, if there is one.
+    pub(super) fn end_canary(self: &Arc<Self>, patience: Duration) {
+        if let Some(ended) = self.canary.swap(None) {
+            self.retire(ended.serving().clone(), patience);
+        }
+    }
+
+    fn retire(self: &Arc<Self>, replaced: Arc<Serving>, patience: Duration) {
         lock(&self.draining).push(replaced.clone());
         tokio::spawn(retire(self.clone(), replaced, patience));
     }
@@ -146,7 +197,7 @@ async fn retire(app: Arc<App>, replaced: Arc<Serving>, patience: Duration) {
     lock(&app.draining).retain(|draining| !Arc::ptr_eq(draining, &replaced));
 }
 
-fn lock<T>(list: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
-    // Whoever panicked with it left the list as it was.
-    list.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked with it left it as it was.
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@ use super::{Grants, component, grants};
 use anyhow::{Context, bail};
 use wac_graph::{
     CompositionGraph, EncodeOptions,
-    types::{Package, SubtypeChecker},
+    types::{Package, SubtypeChecker, are_semver_compatible},
 };
 
 /// The interface between the two.
@@ -42,6 +42,8 @@ fn check_logic(graph: &CompositionGraph, logic: &Package, granted: &Grants) -> a
 }
 
 /// `plug` passes over a mismatch in silence and leaves the import open, so it is looked for here.
+///
+/// Versions may differ as compatible ones do (Semantic Versioning): what is in both is compared, type by type.
 fn check_turns(graph: &CompositionGraph, gateway: &Package, logic: &Package) -> anyhow::Result<()> {
     let imports = &component::world(graph, gateway).imports;
     let exports = &component::world(graph, logic).exports;
@@ -52,7 +54,7 @@ fn check_turns(graph: &CompositionGraph, gateway: &Package, logic: &Package) -> 
     let Some(given) = exports.keys().find(named) else {
         bail!("the gateway's import {wanted} stays unsatisfied: the logic does not export it");
     };
-    if wanted != given {
+    if wanted != given && !are_semver_compatible(wanted, given) {
         bail!("the gateway's import {wanted} stays unsatisfied: the logic exports {given}");
     }
     let (wanted_type, given_type) = (imports[wanted], exports[given]);

@@ -1,5 +1,6 @@
 //! `[apps.NAME]` in runtime.toml.
 
+use super::guard;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -34,6 +35,9 @@ pub struct Config {
     /// What each component may import.
     #[serde(default)]
     pub grants: Grants,
+    /// The models that the components may use, by name; the first is meant where they name none. Empty is every model.
+    #[serde(default)]
+    pub models: Vec<String>,
     /// What one request may use.
     #[serde(default)]
     pub limits: Limits,
@@ -78,6 +82,10 @@ pub struct Limits {
     /// Time in which the components compute, waiting for the host left out.
     #[serde(with = "humantime_serde")]
     pub cpu: Duration,
+    /// Tokens that models generate for it; 0 is no bound.
+    pub tokens: u32,
+    /// Bytes of the answer's body.
+    pub output: ByteSize,
     /// Requests at once; further ones wait.
     pub instances: u32,
     /// How long a request waits for an instance before it is refused.
@@ -101,6 +109,8 @@ pub struct Deploy {
     pub compile_timeout: Duration,
     /// Memory to compile a component with.
     pub compile_memory: ByteSize,
+    /// When a canary is ended by itself.
+    pub guard: guard::Settings,
 }
 
 impl Default for Deploy {
@@ -111,6 +121,7 @@ impl Default for Deploy {
             drain: Duration::from_secs(30),
             compile_timeout: Duration::from_secs(60),
             compile_memory: ByteSize::gib(2),
+            guard: guard::Settings::default(),
         }
     }
 }
@@ -120,6 +131,8 @@ impl Default for Limits {
         Self {
             memory: ByteSize::mib(64),
             cpu: Duration::from_secs(5),
+            tokens: 0,
+            output: ByteSize::mib(64),
             instances: 256,
             wait: Duration::from_secs(5),
         }

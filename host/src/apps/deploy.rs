@@ -3,8 +3,11 @@
 //! A request takes what serves once, when it begins, and ends with it. What cannot be deployed leaves everything as it
 //! was, and says at which stage it ended. Not here: what is kept on the disk (`shelf`).
 
+mod trial;
+
 use super::{
-    App, Apps, Config, Deploy,
+    App, Apps, Canary, Config, Deploy,
+    canary::Terms,
     component::MAX_SIZE,
     digest,
     generation::{Generation, Part, Record},
@@ -31,6 +34,8 @@ pub struct Change {
     pub signature: Option<String>,
     /// Whether it is the file that the settings name.
     pub file: bool,
+    /// As a canary, on these terms; none has it serve at once.
+    pub canary: Option<Terms>,
     /// Who asks for it.
     pub by: String,
 }
@@ -50,6 +55,9 @@ pub enum Error {
     /// No generation of that number is kept, or none before the one that serves.
     #[error("{0}")]
     NoSuchGeneration(String),
+    /// No canary is under way.
+    #[error("there is no canary of this application")]
+    NoCanary,
 }
 
 /// Who deploys. Clones share everything.
@@ -75,7 +83,9 @@ impl Deployer {
         let probe =
             Probe::open(services, &settings.folder).await.context("opening the rehearsal's stores")?;
         let workshop = apps.workshop().clone();
-        Ok(Self(Arc::new(Inner { apps, workshop, probe, settings, metrics })))
+        let deployer = Self(Arc::new(Inner { apps, workshop, probe, settings, metrics }));
+        deployer.watch_canaries();
+        Ok(deployer)
     }
 
     /// The applications.
@@ -125,6 +135,11 @@ impl Deployer {
 
     async fn return_to(&self, app: &Arc<App>, to: Option<u64>, by: &str) -> Result<Arc<Generation>, Error> {
         let shelf = app.shelf.try_lock().map_err(|_held| Error::Busy)?;
+        if let (None, Some(canary)) = (to, app.canary()) {
+            self.end(app, &shelf, &canary, "rolled_back").await?;
+            tracing::info!(app = app.name(), generation = canary.number(), by, "the canary was rolled back");
+            return Ok(app.serving().generation().clone());
+        }
         let (serving, kept) = (app.serving().generation().record().number, app.kept());
         let numbers: Vec<_> = kept.iter().map(|generation| generation.record().number).collect();
         let wanted = kept.into_iter().rev().find(|generation| match to {
@@ -139,7 +154,11 @@ impl Deployer {
             }));
         };
         let (number, shelf) = (generation.record().number, shelf.clone());
-        blocking(Stage::Record, move || shelf.choose(number)).await?;
+        blocking(Stage::Record, move || {
+            shelf.end_canary()?;
+            shelf.choose(number)
+        })
+        .await?;
         app.publish(generation.clone(), self.0.settings.drain);
         self.0.metrics.deployed(app.name(), "rolled_back");
         tracing::info!(app = app.name(), generation = number, instead_of = serving, by, "rolled back");
@@ -157,13 +176,14 @@ impl Deployer {
         change: Change,
     ) -> Result<Arc<Generation>, Refusal> {
         let (component, by) = (change.part.name(), change.by.clone());
+        let done = if change.canary.is_some() { "canary" } else { "deployed" };
         let replaced = self.replace(app, shelf, change).await;
-        let outcome = replaced.as_ref().map_or_else(|refusal| refusal.stage.name(), |_| "deployed");
+        let outcome = replaced.as_ref().map_or_else(|refusal| refusal.stage.name(), |_| done);
         self.0.metrics.deployed(app.name(), outcome);
         match &replaced {
             Ok(generation) => {
                 let Record { number, .. } = generation.record();
-                tracing::info!(app = app.name(), generation = number, component, by, "deployed");
+                tracing::info!(app = app.name(), generation = number, component, by, done, "deployed");
             }
             Err(refusal) => {
                 tracing::error!(app = app.name(), component, by, cause = %refusal, "not deployed");
@@ -183,7 +203,7 @@ impl Deployer {
         let (change, found) =
             blocking(Stage::Verify, move || verify(&config, &change).map(|found| (change, found))).await?;
         let base = app.serving().generation().record().clone();
-        let Change { part, bytes, signature, file, by, .. } = change;
+        let Change { part, bytes, signature, file, canary, by, .. } = change;
         let parts = base.parts.with(part, found);
         let signatures = base.signatures.with(part, signature);
         let (other, shelf_now) = (part.other(), shelf.clone());
@@ -202,27 +222,36 @@ impl Deployer {
         if app.config().probe {
             probe.pass(&generation).await.map_err(Stage::Probe.refuse())?;
         }
-        self.record(&chosen, &generation, gateway, logic).await?;
+        self.record(&chosen, &generation, gateway, logic, canary.clone()).await?;
         *shelf = chosen;
         let one_went = app.keep(generation.clone(), settings.keep);
-        app.publish(generation.clone(), settings.drain);
+        match canary {
+            Some(terms) => self.try_out(app, Canary::begin(generation.clone(), terms, settings.guard)),
+            None => app.publish(generation.clone(), settings.drain),
+        }
         if one_went {
             self.tidy(app, shelf).await;
         }
         Ok(generation)
     }
 
-    /// From here on the generation serves after a restart too.
+    /// From here on the generation serves, or is on trial, after a restart too.
     async fn record(
         &self,
         shelf: &Shelf,
         generation: &Generation,
         gateway: Vec<u8>,
         logic: Vec<u8>,
+        canary: Option<Terms>,
     ) -> Result<(), Refusal> {
         let (shelf, record) = (shelf.clone(), generation.record().clone());
         blocking(Stage::Record, move || {
             shelf.put(&record, &gateway, &logic)?;
+            if let Some(terms) = canary {
+                return shelf.try_out(record.number, &terms);
+            }
+            // What was on trial is so no more, also if the process is killed between the two.
+            shelf.end_canary()?;
             shelf.choose(record.number)
         })
         .await

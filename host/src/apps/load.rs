@@ -1,7 +1,9 @@
 //! The generations that a host starts with: what was deployed last, or what the settings name.
 
 use super::{
-    App, Config, Deploy, Route, component, digest,
+    App, Canary, Config, Deploy, Route,
+    canary::Terms,
+    component, digest,
     generation::{Generation, Part, Parts, Record},
     refusal::Refusal,
     shelf::Shelf,
@@ -52,7 +54,7 @@ pub(super) fn load(
 ) -> anyhow::Result<Arc<App>> {
     let load = || {
         let files = Files::read(config)?;
-        Loader::new(name, config, workshop, deploy, &files)?.app(files, deploy.keep)
+        Loader::new(name, config, workshop, deploy, &files)?.app(files, deploy)
     };
     load().with_context(|| format!("loading apps.{name}"))
 }
@@ -76,7 +78,8 @@ impl<'a> Loader<'a> {
         })
     }
 
-    fn app(self, files: Files, keep: usize) -> anyhow::Result<Arc<App>> {
+    fn app(self, files: Files, deploy: &Deploy) -> anyhow::Result<Arc<App>> {
+        let keep = deploy.keep;
         let records = self.shelf.records()?;
         let newest = records.last().map_or(0, |record| record.number);
         let plan = match self.deployed() {
@@ -86,7 +89,10 @@ impl<'a> Loader<'a> {
                 let record = Record { number, settings, made: Timestamp::now(), ..plan.record };
                 Plan { record, ..plan }
             }
-            None => files.plan(newest + 1, self.settings.clone()),
+            None => {
+                self.shelf.end_canary()?;
+                files.plan(newest + 1, self.settings.clone())
+            }
         };
         let current = self.current(plan, &records)?;
 
@@ -98,7 +104,12 @@ impl<'a> Loader<'a> {
         kept.extend(earlier.filter_map(|record| self.earlier(record)));
         kept.sort_by_key(|generation| generation.record().number);
         let newest = newest.max(number);
-        Ok(App::new(self.name, self.config, self.slots, self.shelf, current, kept, newest))
+        let canary = self.canary(number, &kept);
+        let app = App::new(self.name, self.config, self.slots, self.shelf, current, kept, newest);
+        if let Some((generation, terms)) = canary {
+            app.try_out(Canary::begin(generation, terms, deploy.guard), deploy.drain);
+        }
+        Ok(app)
     }
 
     /// Builds what is to serve, and has it serve after the next start too.
@@ -136,6 +147,24 @@ impl<'a> Loader<'a> {
             );
             None
         })
+    }
+
+    /// What was on trial beside the generation that serves.
+    fn canary(&self, serving: u64, kept: &[Arc<Generation>]) -> Option<(Arc<Generation>, Terms)> {
+        let told = self.shelf.canary().unwrap_or_else(|error| {
+            let (app, cause) = (self.name, format!("{error:#}"));
+            tracing::error!(app, cause, "what was on trial is not known");
+            None
+        });
+        let (number, terms) = told?;
+        let found = kept.iter().find(|generation| generation.record().number == number && number != serving);
+        if found.is_none() {
+            let app = self.name;
+            tracing::warn!(app, generation = number, "what was on trial is so no more");
+            // At the next start it is said again.
+            drop(self.shelf.end_canary());
+        }
+        Some((found?.clone(), terms))
     }
 
     /// An earlier generation, if it still fits the settings.

@@ -4,12 +4,14 @@
 //! FOLDER/components/DIGEST.wasm     what generations are made of, by content
 //! FOLDER/generations/NUMBER.json    a record, which names its components
 //! FOLDER/current                    the number of the one that serves, and what the settings' files were then
+//! FOLDER/canary                     the number of the one on trial, if there is one, and its terms
 //! ```
 //!
 //! Each file is whole, whenever the process is killed (`files`). `current` comes last, so that it never names what is
 //! not there.
 
 use super::{
+    canary::Terms,
     digest,
     generation::{Part, Parts, Record},
 };
@@ -27,6 +29,7 @@ use std::{
 const COMPONENTS: &str = "components";
 const GENERATIONS: &str = "generations";
 const CURRENT: &str = "current";
+const CANARY: &str = "canary";
 
 /// What is said of a name that is not.
 pub const PLAIN_NAME: &str = "expected a name of letters, digits, \"-\" and \"_\"";
@@ -49,6 +52,13 @@ pub(super) struct Shelf {
 struct Choice {
     number: u64,
     files: Parts,
+}
+
+/// What `canary` says.
+#[derive(Serialize, Deserialize)]
+struct Trial {
+    number: u64,
+    terms: Terms,
 }
 
 impl Shelf {
@@ -137,6 +147,37 @@ impl Shelf {
     pub fn choose(&self, number: u64) -> anyhow::Result<()> {
         let choice = Choice { number, files: self.files.clone() };
         write_whole(&self.folder.join(CURRENT), &[&serde_json::to_vec_pretty(&choice)?])
+    }
+
+    /// The number of the generation that is on trial, and its terms.
+    pub fn canary(&self) -> anyhow::Result<Option<(u64, Terms)>> {
+        let path = self.folder.join(CANARY);
+        match fs::read(&path) {
+            Ok(text) => {
+                let Trial { number, terms } = serde_json::from_slice(&text)
+                    .with_context(|| format!("{} is damaged", path.display()))?;
+                Ok(Some((number, terms)))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// Has a generation be on trial after the next start too.
+    pub fn try_out(&self, number: u64, terms: &Terms) -> anyhow::Result<()> {
+        let trial = Trial { number, terms: terms.clone() };
+        write_whole(&self.folder.join(CANARY), &[&serde_json::to_vec_pretty(&trial)?])
+    }
+
+    /// None is on trial after the next start.
+    pub fn end_canary(&self) -> anyhow::Result<()> {
+        let path = self.folder.join(CANARY);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("removing {}", path.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes all generations but these, and what only they were made of.

@@ -67,7 +67,7 @@ async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) {
                 return;
             }
             let (part, by) = (file.part, BY.to_owned());
-            let change = Change { part, bytes, digest: None, signature, file: true, by };
+            let change = Change { part, bytes, digest: None, signature, file: true, canary: None, by };
             // It is in the log, whatever came of it.
             drop(deployer.deploy_next(app, change).await);
             return;

@@ -8,13 +8,14 @@ use super::{
     compile::Outside,
     compose, digest,
     refusal::{Refusal, Stage},
+    settings,
 };
 use crate::{
     guest::{Engine, Limits, Program, State, slots::Slots},
     imports,
 };
 use anyhow::Context;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -96,8 +97,14 @@ impl Workshop {
         let proxy = linked.map_err(|error| Stage::Link.refuse()(error.into()))?;
         let program = Program {
             proxy,
-            config: Arc::new(settings(&config.config)),
-            limits: Limits { memory: config.limits.memory, cpu: config.limits.cpu },
+            config: Arc::new(settings::read(&config.config).map_err(Stage::Link.refuse())?),
+            limits: Limits {
+                memory: config.limits.memory,
+                cpu: config.limits.cpu,
+                tokens: config.limits.tokens,
+                output: config.limits.output,
+            },
+            models: config.models.clone().into(),
             slots: slots.clone(),
             retired: CancellationToken::new(),
         };
@@ -112,10 +119,4 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Refusal> {
     let ended = tokio::task::spawn_blocking(work).await.context("the work was given up");
     ended.and_then(|done| done).map_err(stage.refuse())
-}
-
-/// Settings reach components as text.
-fn settings(config: &BTreeMap<String, toml::Value>) -> BTreeMap<String, String> {
-    let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    config.iter().map(|(key, value)| (key.clone(), text(value))).collect()
 }

@@ -14,6 +14,9 @@ use std::{
 };
 use url::form_urlencoded;
 
+/// The state of the generation that new requests begin with.
+const SERVING: &str = "serving";
+
 /// What `corral apps` can be told.
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
@@ -40,7 +43,43 @@ pub(super) struct Deploy {
     /// The component's signature; FILE.minisig is taken if it is there
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
+    /// As a canary, for this share of the sessions; what serves answers the others
+    #[arg(long, value_name = "PERCENT")]
+    canary: Option<f64>,
+    /// As a canary, for requests with this header too
+    #[arg(long, value_name = "NAME: VALUE")]
+    canary_header: Option<String>,
     /// Who deploys, for the log
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    #[command(flatten)]
+    list: List,
+}
+
+/// What `corral canary` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Canary {
+    /// The application, by its name in the settings
+    app: String,
+    /// The share of the sessions that it answers
+    #[arg(long, value_name = "PERCENT")]
+    weight: f64,
+    /// It answers requests with this header too
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Option<String>,
+    /// Who changes it, for the log
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    #[command(flatten)]
+    list: List,
+}
+
+/// What `corral promote` can be told.
+#[derive(Debug, clap::Args)]
+pub(super) struct Promote {
+    /// The application, by its name in the settings
+    app: String,
+    /// Who promotes it, for the log
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     #[command(flatten)]
@@ -52,7 +91,7 @@ pub(super) struct Deploy {
 pub(super) struct RollBack {
     /// The application, by its name in the settings
     app: String,
-    /// The generation to return to; unset is the one before that which serves
+    /// The generation to return to; unset ends a canary, or returns to the one before that which serves
     #[arg(long, value_name = "NUMBER")]
     to: Option<u64>,
     /// Who returns to it, for the log
@@ -74,6 +113,8 @@ struct State {
     name: String,
     route: String,
     generations: Vec<Generation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,6 +127,19 @@ struct Generation {
     digest: String,
     made: String,
     by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary: Option<Trial>,
+}
+
+/// How a canary does.
+#[derive(Debug, Serialize, Deserialize)]
+struct Trial {
+    weight: f64,
+    header: Option<String>,
+    answered: usize,
+    failed: usize,
+    serving_answered: usize,
+    serving_failed: usize,
 }
 
 #[derive(Deserialize)]
@@ -98,24 +152,73 @@ pub(super) fn list(args: &List) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
-    let Deploy { app, file, component, digest, signature, by, list } = args;
+    let Deploy { app, file, component, digest, signature, canary, canary_header, by, list } = args;
     let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let signature = read_signature(file, signature.as_deref())?;
     ask(list, |operator| {
-        let part = match component {
-            Component::Gateway => "gateway",
-            Component::Logic => "logic",
-        };
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("component", part);
-        query.extend_pairs(digest.iter().map(|digest| ("digest", digest)));
-        let path = format!("/apps/{app}/deploy?{}", query.finish());
-        let request = operator.request(Method::POST, &path);
+        let terms = terms(*canary, canary_header.as_deref());
+        let request = deployment(operator, app, *component, digest.as_deref(), &terms);
         let request = signature.iter().fold(request, |request, signature| {
             request.header("x-corral-signature", BASE64_STANDARD.encode(signature))
         });
         Ok(named(request, by.as_deref()).body(bytes))
     })
+}
+
+/// Deploys an application's logic, and gives the number of the generation that serves then.
+pub(super) async fn deploy_logic(
+    operator: &Operator,
+    app: &str,
+    bytes: Vec<u8>,
+    by: &str,
+) -> anyhow::Result<u64> {
+    let request = named(deployment(operator, app, Component::Logic, None, &[]), Some(by)).body(bytes);
+    let States { apps } = operator.send(request).await?;
+    let mut generations = apps.iter().filter(|state| state.name == app).flat_map(|state| &state.generations);
+    let serving = generations.find(|generation| generation.state == SERVING);
+    Ok(serving.context("the host serves no generation of it")?.number)
+}
+
+pub(super) fn change_canary(args: &Canary) -> anyhow::Result<ExitCode> {
+    let Canary { app, weight, header, by, list } = args;
+    ask(list, |operator| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(terms(Some(*weight), header.as_deref()));
+        let request = operator.request(Method::POST, &format!("/apps/{app}/canary?{}", query.finish()));
+        Ok(named(request, by.as_deref()))
+    })
+}
+
+pub(super) fn promote(args: &Promote) -> anyhow::Result<ExitCode> {
+    let Promote { app, by, list } = args;
+    ask(list, |operator| {
+        let request = operator.request(Method::POST, &format!("/apps/{app}/promote"));
+        Ok(named(request, by.as_deref()))
+    })
+}
+
+/// The share of a canary, as the host reads it.
+fn terms(weight: Option<f64>, header: Option<&str>) -> Vec<(&'static str, String)> {
+    let weight = weight.map(|weight| ("weight", weight.to_string()));
+    weight.into_iter().chain(header.map(|header| ("header", header.to_owned()))).collect()
+}
+
+fn deployment(
+    operator: &Operator,
+    app: &str,
+    component: Component,
+    digest: Option<&str>,
+    terms: &[(&str, String)],
+) -> RequestBuilder {
+    let part = match component {
+        Component::Gateway => "gateway",
+        Component::Logic => "logic",
+    };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("component", part);
+    query.extend_pairs(digest.iter().map(|digest| ("digest", digest)));
+    query.extend_pairs(terms);
+    operator.request(Method::POST, &format!("/apps/{app}/deploy?{}", query.finish()))
 }
 
 pub(super) fn roll_back(args: &RollBack) -> anyhow::Result<ExitCode> {
@@ -160,12 +263,25 @@ fn ask(
 
 fn tell(state: &State) -> anyhow::Result<()> {
     say(&format!("{} at {}", state.name, state.route))?;
-    for Generation { number, state, requests, gateway, logic, made, by, .. } in &state.generations {
+    for Generation { number, state, requests, gateway, logic, made, by, canary, .. } in &state.generations {
         let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
         let (gateway, logic) = (short(gateway), short(logic));
         say(&format!(
             "  {number:>4}  {state:<8}  {requests} requests  gateway {gateway}  logic {logic}  {made}  by {by}"
         ))?;
+        canary.iter().try_for_each(tell_canary)?;
     }
+    state.note.iter().try_for_each(|note| say(&format!("  {note}")))?;
+    Ok(())
+}
+
+fn tell_canary(canary: &Trial) -> anyhow::Result<()> {
+    let Trial { weight, header, answered, failed, serving_answered, serving_failed } = canary;
+    let header =
+        header.as_ref().map(|header| format!(", and requests by their {header}")).unwrap_or_default();
+    say(&format!("        {weight} % of the sessions{header}"))?;
+    say(&format!(
+        "        {failed} of {answered} requests failed; {serving_failed} of {serving_answered} with what serves"
+    ))?;
     Ok(())
 }

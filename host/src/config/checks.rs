@@ -236,6 +236,12 @@ fn apps(config: &Config, found: &mut Problems) {
             "expected more than 0, and at most \"64 MiB\"",
         );
         found.some_time(&[(&key("limits.cpu"), limits.cpu)]);
+        found.not_zero(&[(&key("limits.output"), limits.output.as_u64())]);
+        for model in &app.models {
+            let known =
+                config.inference.model_name() == *model || config.inference.models.contains_key(model);
+            found.unless(known, &key("models"), quoted(model), "expected the name of a model in [inference]");
+        }
         found.not_zero(&[(&key("limits.instances"), limits.instances.into())]);
         let route = quoted(&app.route);
         found.unless(app.route.starts_with('/'), &key("route"), &route, "expected a path that starts with /");

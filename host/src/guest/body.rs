@@ -17,16 +17,18 @@ pub type Incoming = UnsyncBoxBody<Bytes, wasmtime_wasi_http::Error>;
 /// A response's body.
 pub type Body = UnsyncBoxBody<Bytes, wasmtime_wasi_http::Error>;
 
-/// A body that stops its guest when it is dropped early or its time is over.
+/// A body that stops its guest when it is dropped early, when its time is over, or when it is too long.
 pub(super) struct Guarded {
     body: HyperOutgoingBody,
     guest: Guest,
     deadline: Pin<Box<Sleep>>,
+    /// Bytes that may still come.
+    left: u64,
 }
 
 impl Guarded {
-    pub(super) fn new(body: HyperOutgoingBody, guest: Guest, deadline: Instant) -> Self {
-        Self { body, guest, deadline: Box::pin(tokio::time::sleep_until(deadline)) }
+    pub(super) fn new(body: HyperOutgoingBody, guest: Guest, deadline: Instant, output: u64) -> Self {
+        Self { body, guest, deadline: Box::pin(tokio::time::sleep_until(deadline)), left: output }
     }
 }
 
@@ -42,6 +44,15 @@ impl http_body::Body for Guarded {
             return Poll::Ready(Some(Err(wasmtime_wasi_http::Error::HttpResponseTimeout)));
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => {
+                    tracing::warn!("the component's answer is longer than its limit");
+                    return Poll::Ready(Some(Err(wasmtime_wasi_http::Error::HttpResponseBodySize(None))));
+                }
+            }
+        }
         if frame.is_none() || self.body.is_end_stream() {
             // What follows the body, such as storing the turn, still runs.
             self.guest.release();

@@ -1,6 +1,6 @@
 //! What the host keeps for one instance: its limits, its WASI context, its narrow views.
 
-use super::{Client, Context, Program, output::Output};
+use super::{Client, Context, Program, allowance::Allowance, output::Output};
 use crate::{imports::Services, telemetry::Record};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ pub struct State {
     pub(crate) table: ResourceTable,
     pub(crate) services: Arc<Services>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
+    pub(crate) allowance: Allowance,
     pub(crate) client: Client,
     pub(crate) deadline: Instant,
     pub(crate) record: Arc<Record>,
@@ -37,6 +38,7 @@ impl State {
             table: ResourceTable::new(),
             services,
             config: program.config.clone(),
+            allowance: Allowance::of(program),
             client: context.client,
             deadline: context.deadline,
             record: context.record,

@@ -8,7 +8,7 @@ use super::{
     },
 };
 use crate::{
-    guest::{Client, State},
+    guest::{Client, State, allowance::Allowance},
     telemetry::{Record, calls::Interface},
 };
 use corral_inference::{self as backend, Generation};
@@ -21,6 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) struct Inference;
 
+/// An answer under way, and the tokens that are set aside for it.
+pub struct Running {
+    generation: Generation,
+    granted: u32,
+}
+
 impl HasData for Inference {
     type Data<'a> = View<'a>;
 }
@@ -29,6 +35,7 @@ pub(super) struct View<'a> {
     calls: Interface<'a>,
     models: &'a backend::Models,
     table: &'a mut ResourceTable,
+    allowance: &'a mut Allowance,
     client: &'a Client,
     deadline: Instant,
     record: &'a Record,
@@ -39,6 +46,7 @@ pub(super) fn view(state: &mut State) -> View<'_> {
         calls: state.services.calls.of("inference"),
         models: &state.services.models,
         table: &mut state.table,
+        allowance: &mut state.allowance,
         client: &state.client,
         deadline: state.deadline,
         record: &state.record,
@@ -47,10 +55,14 @@ pub(super) fn view(state: &mut State) -> View<'_> {
 
 impl Host for View<'_> {
     async fn models(&mut self) -> wasmtime::Result<Vec<Model>> {
-        Ok(self.models.ready_ones().await.into_iter().map(Model::from).collect())
+        let ready = self.models.ready_ones().await.into_iter();
+        let mut models: Vec<_> = ready.filter(|model| self.allowance.place(&model.name).is_some()).collect();
+        models.sort_by_key(|model| self.allowance.place(&model.name));
+        Ok(models.into_iter().map(Model::from).collect())
     }
 
     async fn describe(&mut self, model: Option<String>) -> wasmtime::Result<Result<Model, Error>> {
+        let Some(model) = self.allowance.model(model) else { return Ok(Err(Error::NoSuchModel)) };
         Ok(self.models.describe(model.as_deref()).await.map(Model::from).map_err(Error::from))
     }
 
@@ -59,6 +71,7 @@ impl Host for View<'_> {
         model: Option<String>,
         input: Input,
     ) -> wasmtime::Result<Result<u32, Error>> {
+        let Some(model) = self.allowance.model(model) else { return Ok(Err(Error::NoSuchModel)) };
         Ok(self
             .calls
             .time("count-tokens", self.models.count_tokens(model.as_deref(), input.into()))
@@ -71,16 +84,27 @@ impl Host for View<'_> {
         model: Option<String>,
         input: Input,
         options: Options,
-    ) -> wasmtime::Result<Result<Resource<Generation>, Error>> {
+    ) -> wasmtime::Result<Result<Resource<Running>, Error>> {
+        let Some(model) = self.allowance.model(model) else { return Ok(Err(Error::NoSuchModel)) };
         let deadline = self.deadline.into_std();
-        let options = self.options(options);
+        let mut options = self.options(options);
+        // Set aside what the answer may become. Where that is less than asked for, it ends there.
+        let wanted = options.max_tokens.unwrap_or_else(|| self.models.max_tokens(model.as_deref()));
+        let Some(granted) = self.allowance.set_aside(wanted) else {
+            tracing::warn!("the component has used up limits.tokens");
+            return Ok(Err(Error::Unavailable));
+        };
+        options.max_tokens = Some(granted);
         match self
             .calls
             .time("generate", self.models.generate(model.as_deref(), input.into(), options, deadline))
             .await
         {
-            Ok(generation) => Ok(Ok(self.table.push(generation)?)),
-            Err(error) => Ok(Err(error.into())),
+            Ok(generation) => Ok(Ok(self.table.push(Running { generation, granted })?)),
+            Err(error) => {
+                self.allowance.give_back(granted);
+                Ok(Err(error.into()))
+            }
         }
     }
 
@@ -90,6 +114,7 @@ impl Host for View<'_> {
         input: Input,
         owner: Owner,
     ) -> wasmtime::Result<Result<(), Error>> {
+        let Some(model) = self.allowance.model(model) else { return Ok(Err(Error::NoSuchModel)) };
         let owner = self.owner(owner);
         Ok(self
             .calls
@@ -139,10 +164,10 @@ impl View<'_> {
 impl HostGeneration for View<'_> {
     async fn next(
         &mut self,
-        generation: Resource<Generation>,
+        running: Resource<Running>,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<Event>, Error>> {
-        let generation = self.table.get_mut(&generation)?;
+        let Running { generation, granted } = self.table.get_mut(&running)?;
         let max = usize::try_from(max).unwrap_or(usize::MAX).max(1);
         let next = tokio::time::timeout(PATIENCE, generation.next(max));
         let events = match self.calls.time("next", next).await {
@@ -153,13 +178,14 @@ impl HostGeneration for View<'_> {
         for event in &events {
             if let backend::Event::Done { usage, .. } = event {
                 self.record.generation(usage);
+                self.allowance.give_back(std::mem::take(granted).saturating_sub(usage.completion_tokens));
             }
         }
         Ok(Ok(events.into_iter().map(Event::from).collect()))
     }
 
-    async fn drop(&mut self, generation: Resource<Generation>) -> wasmtime::Result<()> {
-        self.table.delete(generation)?;
+    async fn drop(&mut self, running: Resource<Running>) -> wasmtime::Result<()> {
+        self.table.delete(running)?;
         Ok(())
     }
 }

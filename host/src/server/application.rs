@@ -1,9 +1,19 @@
 //! An application as the server sees it: something with a name that answers requests.
 
-use crate::guest;
+use crate::{guest, telemetry::Outcome};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use std::sync::Arc;
+
+/// Takes how a request ended.
+pub type Observer = Box<dyn FnOnce(Outcome) + Send>;
+
+/// An application, and the request that it is to answer.
+pub type Decided = (Arc<dyn Application>, Request<guest::body::Incoming>);
+
+/// Decides which generation answers a request of a client, by its key.
+pub type Decider =
+    Box<dyn FnOnce(Request<guest::body::Incoming>, String) -> BoxFuture<'static, Decided> + Send>;
 
 /// Answers requests: an application of components, or a test's stand-in.
 pub trait Application: Send + Sync + 'static {
@@ -15,6 +25,16 @@ pub trait Application: Send + Sync + 'static {
 
     /// The number of the generation that answers, for the log and the client.
     fn generation(&self) -> Option<u64> {
+        None
+    }
+
+    /// Who decides which generation answers, where that depends on more than host name and path.
+    fn decider(self: Arc<Self>) -> Option<Decider> {
+        None
+    }
+
+    /// Who wants to know how the request ended, if anyone does.
+    fn observer(&self) -> Option<Observer> {
         None
     }
 

@@ -87,20 +87,32 @@ impl Exchanges {
         deadline: Instant,
     ) -> Result<Response<guest::Body>, Failure> {
         let host = host(&request).ok_or(Failure::NoHost)?;
-        let application = self.door.find(Some(host), request.uri().path())?;
+        let mut application = self.door.find(Some(host), request.uri().path())?;
         exchange.answered_by(application.name(), application.digest(), application.generation());
 
         let (mut parts, body) = request.into_parts();
         let client = guest::Client::of(&parts.headers, address);
         let (body, mut watch) = body::limit(body, &parts.headers, parts.version, self.body)?;
         exchange.identity().hand_on(&mut parts.headers);
+        let mut request = Request::from_parts(parts, body);
+        if let Some(decide) = application.clone().decider() {
+            (application, request) = tokio::select! {
+                biased;
+                failure = watch.fault() => return Err(failure),
+                decided = timeout_at(deadline, decide(request, client.key())) => {
+                    decided.map_err(|_elapsed| Failure::from(guest::Failure::DeadlinePassed))?
+                }
+            };
+            exchange.answered_by(application.name(), application.digest(), application.generation());
+            exchange.observed_by(application.observer());
+        }
         let context = guest::Context {
             request_id: exchange.identity().id().to_owned(),
             client,
             deadline,
             record: exchange.record().clone(),
         };
-        let answer = application.answer(Request::from_parts(parts, body), context);
+        let answer = application.answer(request, context);
         let answered = tokio::select! {
             biased;
             failure = watch.fault() => return Err(failure),

@@ -2,11 +2,12 @@
 
 use super::{
     Application, Door,
-    application::Router,
+    application::{Decided, Decider, Observer, Router},
     health::{Check, State},
+    session,
 };
 use crate::{
-    apps::{App, Apps, Serving},
+    apps::{App, Apps, Canary, Serving, canary::Choice, guard::Side},
     guest,
     imports::Services,
     telemetry::{Hosting, Metrics},
@@ -24,6 +25,8 @@ struct Hosted {
     app: Arc<App>,
     serving: Arc<Serving>,
     services: Arc<Services>,
+    /// What is on trial, and whether it is what answers.
+    canary: Option<(Arc<Canary>, Side)>,
 }
 
 impl Application for Hosted {
@@ -39,6 +42,16 @@ impl Application for Hosted {
         Some(self.serving.generation().record().number)
     }
 
+    fn decider(self: Arc<Self>) -> Option<Decider> {
+        let (canary, _) = self.canary.clone()?;
+        Some(Box::new(move |request, client| Box::pin(self.decided(canary, request, client))))
+    }
+
+    fn observer(&self) -> Option<Observer> {
+        let (canary, side) = self.canary.clone()?;
+        Some(Box::new(move |outcome| canary.observe(side, outcome)))
+    }
+
     fn answer(
         self: Arc<Self>,
         mut request: Request<guest::body::Incoming>,
@@ -50,6 +63,28 @@ impl Application for Hosted {
 }
 
 impl Hosted {
+    /// The generation that answers a request's session, or where it names none, its client.
+    async fn decided(
+        self: Arc<Self>,
+        canary: Arc<Canary>,
+        request: Request<guest::body::Incoming>,
+        client: String,
+    ) -> Decided {
+        let (takes, request) = match canary.terms().choose(request.headers()) {
+            Choice::Known(takes) => (takes, request),
+            Choice::BySession => {
+                let (session, request) = session::of(request).await;
+                (canary.terms().takes(canary.number(), &session.unwrap_or(client)), request)
+            }
+        };
+        let (side, serving) = match takes {
+            true => (Side::Canary, canary.serving().clone()),
+            false => (Side::Serving, self.serving.clone()),
+        };
+        let (app, services) = (self.app.clone(), self.services.clone());
+        (Arc::new(Self { app, serving, services, canary: Some((canary, side)) }), request)
+    }
+
     /// Has the gateway see its own paths, and know where they are.
     fn mount(&self, request: &mut Request<guest::body::Incoming>) {
         let route = self.app.route();
@@ -68,7 +103,8 @@ pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
     Box::new(move |host, path| {
         let app = apps.find(host, path)?.clone();
         let serving = app.serving();
-        Some(Arc::new(Hosted { app, serving, services: services.clone() }))
+        let canary = app.canary().map(|canary| (canary, Side::Serving));
+        Some(Arc::new(Hosted { app, serving, services: services.clone(), canary }))
     })
 }
 
@@ -110,6 +146,7 @@ pub fn watch_apps(metrics: &Metrics, apps: Arc<Apps>) {
             app: app.name().to_owned(),
             instances: app.slots().taken(),
             generation: app.serving().generation().record().number,
+            canary: app.canary().map_or(0, |canary| canary.number()),
             draining: app.draining().len(),
         };
         apps.iter().map(told).collect()

@@ -29,6 +29,16 @@ pub struct Exchange {
     bytes_out: u64,
     started: Instant,
     record: Arc<Record>,
+    observer: Option<Box<dyn FnOnce(Outcome) + Send>>,
+}
+
+/// How a request ended, for whoever compares generations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// With a status of 500 or above, or broken off by the host.
+    pub failed: bool,
+    /// How long the answer to a turn took.
+    pub answered: Option<Duration>,
 }
 
 /// What metrics and log say of a finished exchange.
@@ -61,6 +71,7 @@ impl Exchange {
             bytes_out: 0,
             started: Instant::now(),
             record: Arc::default(),
+            observer: None,
         }
     }
 
@@ -79,6 +90,11 @@ impl Exchange {
         self.generation = generation;
         let short = digest.get(..SHORT_DIGEST).unwrap_or(digest);
         self.app = Some((app.to_owned(), short.to_owned()));
+    }
+
+    /// Tells how the request ended, to whoever wants to know.
+    pub fn observed_by(&mut self, observer: Option<Box<dyn FnOnce(Outcome) + Send>>) {
+        self.observer = observer;
     }
 
     /// The number of the generation that answers.
@@ -114,6 +130,15 @@ impl Exchange {
         }
     }
 
+    /// What a client that leaves says nothing of.
+    fn told(&self) -> Outcome {
+        let status = self.status.unwrap_or(CLIENT_LEFT);
+        let failed = status >= 500 || (self.failure.is_some() && status != CLIENT_LEFT && status < 400);
+        let answered =
+            (self.ended && status < 400 && routes::is_turn(&self.route)).then(|| self.started.elapsed());
+        Outcome { failed, answered }
+    }
+
     fn log(&self) {
         let generated = self.record.generated();
         tracing::info!(
@@ -142,6 +167,9 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if let Some(observer) = self.observer.take() {
+            observer(self.told());
+        }
         self.log();
         let generated = self.record.generated();
         self.metrics.request_ended(&Summary {

@@ -51,6 +51,11 @@ impl Default for Routes {
     }
 }
 
+/// Whether a route answers turns of a conversation.
+pub fn is_turn(template: &str) -> bool {
+    ["/chat/text", "/chat/stream", "/chat/completions"].iter().any(|turn| template.ends_with(turn))
+}
+
 /// A path with `{id}` in place of everything that does not look like a word of an API.
 pub fn template(path: &str) -> String {
     let mut template = String::with_capacity(path.len().min(128));

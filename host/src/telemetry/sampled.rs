@@ -24,6 +24,8 @@ pub struct Hosting {
     pub generation: u64,
     /// Replaced generations whose last requests still run.
     pub draining: usize,
+    /// The number of the generation on trial; 0 is none.
+    pub canary: u64,
 }
 
 /// The applications.
@@ -110,11 +112,14 @@ impl Collector for Sessions {
 /// A number of each application's.
 type Count = (&'static str, &'static str, fn(&Hosting) -> u64);
 
-const COUNTS: [Count; 3] = [
+const COUNTS: [Count; 4] = [
     ("guest_instances", "Instances in use", |hosting| hosting.instances.into()),
     ("app_generation", "The number of the generation that serves", |hosting| hosting.generation),
     ("app_draining_generations", "Replaced generations whose last requests still run", |hosting| {
         hosting.draining as u64
+    }),
+    ("app_canary_generation", "The generation that answers a share of the requests; 0 is none", |hosting| {
+        hosting.canary
     }),
 ];
 

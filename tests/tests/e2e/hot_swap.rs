@@ -1,5 +1,6 @@
 //! Chat logic is replaced while people are talking.
 
+mod canary;
 mod kept;
 mod load;
 mod refused;
@@ -7,10 +8,11 @@ mod several;
 mod watched;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Event, Host, Reply, Settings, parrot};
+use e2e::{Event, Host, Reply, Settings, binary, parrot};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
+use tokio::process::Command;
 
 /// How often a parrot says its word.
 const TIMES: usize = 16;
@@ -20,6 +22,19 @@ const GENERATION: &str = "x-corral-generation";
 fn settings(logic: &Path) -> Result<Settings> {
     fs::write(logic, parrot(1)?)?;
     Ok(Settings::new()?.set("apps.chat.logic", logic.display().to_string()))
+}
+
+/// What a command says, of a host whose settings are where it runs.
+async fn corral(host: &Host, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(binary()?)
+        .args(arguments)
+        .current_dir(host.folder())
+        .env("CORRAL_ADMIN__LISTEN", host.admin_address()?)
+        .output()
+        .await?;
+    let said = String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?;
+    ensure!(output.status.success(), "{arguments:?}: {said}");
+    Ok(said)
 }
 
 async fn operate(host: &Host, method: Method, path: &str, body: Vec<u8>) -> Result<Reply> {

@@ -1,8 +1,9 @@
 //! A component that breaks a limit harms its own request alone.
 
-use anyhow::Result;
-use e2e::{Host, Reply, Settings, root};
+use anyhow::{Context, Result};
+use e2e::{Host, Reply, Settings, root, said};
 use reqwest::StatusCode;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 async fn host() -> Result<Host> {
@@ -55,5 +56,67 @@ async fn others_are_served_while_components_loop() -> Result<()> {
     for task in loops {
         assert_eq!(task.await??.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_longer_than_its_limit_is_broken_off() -> Result<()> {
+    let host = Host::with(Settings::new()?.set("apps.chat.limits.output", "2 KiB")).await?;
+    let client = host.client()?;
+    client.session().await?;
+    // The description of the routes is longer.
+    let broken = async { client.get("/openapi.json").send().await?.bytes().await };
+    assert!(broken.await.is_err());
+    let sample = "corral_request_failures_total{app=\"chat\",kind=\"broken_answer\"}";
+    assert_eq!(host.metric(sample).await?, Some(1.0));
+    assert!(host.log()?.contains("longer than its limit"));
+    client.session().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_has_its_tokens_and_no_more() -> Result<()> {
+    let host = Host::with(Settings::new()?.set("apps.chat.limits.tokens", 10)).await?;
+    let client = host.client()?;
+    for _ in 0..2 {
+        let mut turn = said(&client.session().await?, "Tell me a long story about a heron.");
+        turn["max_tokens"] = json!(50);
+        turn["include"] = json!(["usage"]);
+        let answer = Reply::of(client.post("/api/v1/chat/chat/text", &turn)).await?;
+        assert_eq!(answer.body["usage"]["completion_tokens"], 10, "{}", answer.body);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_application_has_the_models_that_it_is_granted() -> Result<()> {
+    let settings = Settings::new()?;
+    let file = settings.get("inference.model").cloned().context("no model")?;
+    let host = settings
+        .set("inference.models.own.model", file)
+        .set("inference.models.own.n_ctx", 512)
+        .set("inference.models.own.parallel", 1)
+        .set("inference.models.own.threads", 1)
+        .set("apps.chat.models", vec!["own"]);
+    let host = Host::with(host).await?;
+    let client = host.client()?;
+    let ask = async |model: Option<&str>| {
+        let messages = json!([{ "role": "user", "content": "What is a heron?" }]);
+        let mut body = json!({ "messages": messages, "max_tokens": 4 });
+        if let Some(model) = model {
+            body["model"] = json!(model);
+        }
+        Reply::of(client.post("/v1/chat/completions", &body)).await
+    };
+    let default = "smollm2-135m-instruct-q4_1";
+    assert_eq!(ask(Some("own")).await?.status, StatusCode::OK);
+    assert_eq!(ask(Some(default)).await?.body["error"]["code"], "model_not_found");
+    let listed = Reply::of(client.get("/v1/models")).await?.body;
+    assert!(listed["data"][0]["id"] == "own" && !listed.to_string().contains(default), "{listed}");
+    // Where a turn names no model, the first of those that are granted is meant.
+    let mut turn = said(&client.session().await?, &"word ".repeat(600));
+    turn["max_tokens"] = json!(4);
+    let overflow = Reply::of(client.post("/api/v1/chat/chat/text", &turn)).await?;
+    assert_eq!(overflow.status, StatusCode::BAD_REQUEST, "{}", overflow.body);
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Which passages a question brings along, and what happens when documents cannot be searched.
 
 use super::*;
-use crate::bindings::corral::host::vectors::Passage;
-use crate::bindings::exports::corral::chat::turns::{Event, Trimmed};
-use crate::fake::{Fake, found, hit, pair, tokens, turn};
-use crate::turn::begin;
+use crate::Chat;
+use corral_logic::{
+    Event, Logic as _, Trimmed, embedding,
+    testing::{Fake, found, hit, pair, tokens, turn},
+    vectors,
+};
 use std::rc::Rc;
 
 const QUESTION: &str = "Which colour does the crane have?";
@@ -20,7 +22,7 @@ fn host(settings: &[(&'static str, &'static str)]) -> Fake {
 /// What comes before the answer, and the host that was asked.
 fn begun(host: Fake) -> Result<(Rc<Fake>, Vec<Event>), Error> {
     let host = Rc::new(host);
-    let events = begin(Rc::clone(&host), turn(QUESTION))?.next(9)?;
+    let events = Chat::answer(Rc::clone(&host), turn(QUESTION))?.next(9)?;
     Ok((host, events))
 }
 
@@ -64,7 +66,7 @@ fn where_documents_are_optional_the_answer_is_given_without_them_and_says_so() {
 
 #[test]
 fn what_is_left_out_for_room_is_told_beside_the_outage() {
-    let history = vec![pair("Hi", &crate::fake::words(1900)), pair("Hi", "Hello")];
+    let history = vec![pair("Hi", &corral_logic::testing::words(1900)), pair("Hi", "Hello")];
     let mut host = Fake::with(history).says(&["Blue."]);
     host.settings.insert("retrieval", "optional");
     host.store_failure = Some(("is-empty", vectors::Error::Unavailable));
@@ -95,13 +97,13 @@ fn what_will_not_mend_itself_is_an_error_where_documents_are_optional_too() {
 
 #[test]
 fn a_busy_language_model_is_an_error_where_documents_are_optional_too() {
-    use crate::bindings::corral::host::inference;
+    use corral_logic::inference;
     let busy = [Err(inference::Error::Overloaded(900))];
     let mut host = Fake::with(vec![pair("Where is the crane?", "In Oslo.")]);
     host = host.scripted(busy.into_iter().collect());
     host.settings.insert("retrieval", "optional");
     host.hits = vec![hit("crane#0", "Built ten years ago.", 0.2)];
-    let error = begin(Rc::new(host), turn("How old is it?")).err();
+    let error = Chat::answer(Rc::new(host), turn("How old is it?")).err();
     assert_eq!(error, Some(Error::Overloaded(900)));
 }
 
@@ -124,39 +126,9 @@ fn a_hybrid_search_asks_with_the_text_that_was_embedded_and_keeps_the_stores_ord
 }
 
 #[test]
-fn a_question_longer_than_the_store_takes_is_searched_by_its_beginning() {
-    let mut host = host(&[("retrieval_hybrid", "true")]);
-    host.model.context_length = 100_000;
-    let host = Rc::new(host);
-    let question = format!("a{}", "é".repeat(40_000));
-    begin(Rc::clone(&host), turn(&question)).unwrap();
-    let searched = &host.searched.borrow()[0];
-    assert_eq!(searched.len(), MOST_WORDS - 1);
-    assert!(question.starts_with(searched.as_str()));
-}
-
-#[test]
 fn a_search_that_is_down_is_the_same_outage() {
     let mut down = host(&[("retrieval_hybrid", "true"), ("retrieval", "optional")]);
     down.store_failure = Some(("search", vectors::Error::Unavailable));
     let (_, events) = begun(down).unwrap();
     assert!(matches!(&events[1], Event::Trimmed(trimmed) if trimmed.retrieval_unavailable));
-}
-
-#[test]
-fn a_source_says_where_in_its_document_it_is_if_that_is_known() {
-    let with = |pairs: &[(&str, &str)]| {
-        let metadata = pairs.iter().map(|(k, v)| Entry { key: (*k).into(), value: (*v).into() }).collect();
-        let passage = Passage { id: "0f0e".into(), text: "Blue.".into(), metadata };
-        source(&Hit { passage, distance: 0.25 })
-    };
-    let cut = with(&[("document", "crane"), ("end", "160"), ("start", "120")]);
-    assert_eq!((cut.document.as_str(), cut.span), ("crane", Some(Span { start: 120, end: 160 })));
-    assert_eq!(cut.metadata.len(), 3);
-    for others in
-        [&[][..], &[("start", "3")], &[("start", "3"), ("end", "")], &[("start", "9"), ("end", "8")]]
-    {
-        let source = with(others);
-        assert_eq!((source.document.as_str(), source.span), ("0f0e", None));
-    }
 }

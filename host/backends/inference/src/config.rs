@@ -192,7 +192,7 @@ impl Default for Config {
 
 impl Config {
     /// The model's name for callers.
-    pub(crate) fn model_name(&self) -> String {
+    pub fn model_name(&self) -> String {
         let given = || match self.backend {
             Backend::LlamaCpp => self.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
             Backend::Openai => self.remote.model.clone(),

@@ -113,6 +113,14 @@ impl Models {
         self.named(model)?.describe().await
     }
 
+    /// Tokens of an answer that asks for no number of them; 0 for a model that is not in the settings.
+    pub fn max_tokens(&self, model: Option<&str>) -> u32 {
+        self.read(|entries| {
+            let named = |entry: &&Entry| model.is_none_or(|name| entry.name == name);
+            entries.iter().find(named).map_or(0, |entry| entry.config.defaults.max_tokens)
+        })
+    }
+
     /// As [`Engine::count_tokens`](crate::Engine::count_tokens).
     ///
     /// # Errors

@@ -2,13 +2,14 @@
 
 use crate::{
     apps::{
-        App, Deployer, Generation, MAX_SIZE, Part,
+        App, Canary, Deployer, Generation, MAX_SIZE, Part,
+        canary::{Header, Terms},
         deploy::{self, Change},
     },
     respond::Failure,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, Method, Request, Uri};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::Serialize;
@@ -31,7 +32,9 @@ const LONGEST_NAME: usize = 64;
 #[derive(Debug, PartialEq)]
 pub(super) enum Action {
     List,
-    Deploy { app: String, part: Part, digest: Option<String> },
+    Deploy { app: String, part: Part, digest: Option<String>, canary: Option<Terms> },
+    ChangeCanary { app: String, terms: Terms },
+    Promote { app: String },
     RollBack { app: String, to: Option<u64> },
 }
 
@@ -41,13 +44,16 @@ pub struct State {
     name: String,
     route: String,
     generations: Vec<Version>,
+    /// What happened last without an operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// A generation as operators see it.
 #[derive(Debug, Serialize)]
 struct Version {
     number: u64,
-    /// `serving`, `draining` or `kept`.
+    /// `serving`, `canary`, `draining` or `kept`.
     state: &'static str,
     /// Requests under way with it.
     requests: usize,
@@ -59,6 +65,23 @@ struct Version {
     made: String,
     /// Who asked for it.
     by: String,
+    /// Of a canary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canary: Option<Trial>,
+}
+
+/// How a canary does.
+#[derive(Debug, Serialize)]
+struct Trial {
+    /// Percent of the sessions.
+    weight: f64,
+    /// The header that leads to it too.
+    header: Option<String>,
+    /// Requests, and those that failed, within the guard's window; of what serves meanwhile, too.
+    answered: usize,
+    failed: usize,
+    serving_answered: usize,
+    serving_failed: usize,
 }
 
 impl Action {
@@ -71,11 +94,13 @@ impl Action {
         match rest.strip_prefix('/').map(|rest| rest.rsplit_once('/')) {
             None if rest.is_empty() && get => Some(Ok(Self::List)),
             None if rest.is_empty() => Some(Err(Failure::MethodNotAllowed("GET, HEAD"))),
-            Some(Some((_, "deploy" | "rollback"))) if method != Method::POST => {
+            Some(Some((_, "deploy" | "rollback" | "canary" | "promote"))) if method != Method::POST => {
                 Some(Err(Failure::MethodNotAllowed("POST")))
             }
             Some(Some((app, "deploy"))) => Some(Self::deploy(app, query)),
             Some(Some((app, "rollback"))) => Some(Self::roll_back(app, &query)),
+            Some(Some((app, "promote"))) => Some(Ok(Self::Promote { app: app.to_owned() })),
+            Some(Some((app, "canary"))) => Some(Self::change_canary(app, &query)),
             _ => None,
         }
     }
@@ -86,7 +111,13 @@ impl Action {
             Some("gateway") => Part::Gateway,
             Some(_) => return Err(Failure::Misunderstood("component: expected \"logic\" or \"gateway\"")),
         };
-        Ok(Self::Deploy { app: app.to_owned(), part, digest: query.remove("digest") })
+        let canary = terms(&query)?;
+        Ok(Self::Deploy { app: app.to_owned(), part, digest: query.remove("digest"), canary })
+    }
+
+    fn change_canary(app: &str, query: &BTreeMap<String, String>) -> Result<Self, Failure> {
+        let terms = terms(query)?.ok_or(Failure::Misunderstood("weight: expected percent, from 0 to 100"))?;
+        Ok(Self::ChangeCanary { app: app.to_owned(), terms })
     }
 
     fn roll_back(app: &str, query: &BTreeMap<String, String>) -> Result<Self, Failure> {
@@ -105,14 +136,23 @@ impl Action {
         let by = actor(request.headers(), address);
         let app = match self {
             Self::List => return Ok(deployer.apps().iter().map(|app| State::of(app)).collect()),
-            Self::Deploy { app, part, digest } => {
+            Self::Deploy { app, part, digest, canary } => {
                 // Whoever names no application need not send a component.
                 if !deployer.apps().iter().any(|known| known.name() == app) {
                     return Err(deploy::Error::NoSuchApp.into());
                 }
                 let signature = signature(request.headers())?;
                 let bytes = received(request.into_body()).await?;
-                deployer.deploy(&app, Change { part, bytes, digest, signature, file: false, by }).await?;
+                let change = Change { part, bytes, digest, signature, file: false, canary, by };
+                deployer.deploy(&app, change).await?;
+                app
+            }
+            Self::ChangeCanary { app, terms } => {
+                deployer.change_canary(&app, terms, &by).await?;
+                app
+            }
+            Self::Promote { app } => {
+                deployer.promote(&app, &by).await?;
                 app
             }
             Self::RollBack { app, to } => {
@@ -129,13 +169,17 @@ impl State {
     fn of(app: &App) -> Self {
         let serving = app.serving();
         let number = serving.generation().record().number;
+        let canary = app.canary();
         let mut versions: Vec<Version> = Vec::new();
         for generation in app.kept() {
-            let (state, requests) = match generation.record().number == number {
-                true => ("serving", serving.requests()),
-                false => ("kept", 0),
-            };
-            versions.push(Version::of(&generation, state, requests));
+            let mut version = Version::of(&generation, "kept", 0);
+            if version.number == number {
+                (version.state, version.requests) = ("serving", serving.requests());
+            } else if let Some(canary) = canary.as_ref().filter(|canary| canary.number() == version.number) {
+                (version.state, version.requests) = ("canary", canary.serving().requests());
+                version.canary = Some(Trial::of(canary));
+            }
+            versions.push(version);
         }
         for draining in app.draining() {
             let generation = draining.generation();
@@ -149,7 +193,22 @@ impl State {
             }
         }
         versions.sort_by_key(|version| version.number);
-        Self { name: app.name().to_owned(), route: app.route().describe(), generations: versions }
+        let (name, route) = (app.name().to_owned(), app.route().describe());
+        Self { name, route, generations: versions, note: app.last_note() }
+    }
+}
+
+impl Trial {
+    fn of(canary: &Canary) -> Self {
+        let (terms, tally) = (canary.terms(), canary.tally());
+        Self {
+            weight: terms.weight,
+            header: terms.header.as_ref().map(|header| header.name.clone()),
+            answered: tally.canary,
+            failed: tally.canary_failed,
+            serving_answered: tally.serving,
+            serving_failed: tally.serving_failed,
+        }
     }
 }
 
@@ -165,8 +224,28 @@ impl Version {
             digest: generation.digest().to_owned(),
             made: record.made.to_string(),
             by: record.by.clone(),
+            canary: None,
         }
     }
+}
+
+/// The share of a canary, if one is asked for: `weight`, and `header` as `NAME: VALUE`.
+fn terms(query: &BTreeMap<String, String>) -> Result<Option<Terms>, Failure> {
+    let (weight, header) = (query.get("weight"), query.get("header"));
+    if weight.is_none() && header.is_none() {
+        return Ok(None);
+    }
+    let weight =
+        weight.map_or(Ok(0.0), |weight| weight.parse()).ok().filter(|weight| (0.0..=100.0).contains(weight));
+    let weight = weight.ok_or(Failure::Misunderstood("weight: expected percent, from 0 to 100"))?;
+    let header = match header.map(|header| header.split_once(':')) {
+        None => None,
+        Some(Some((name, value))) if HeaderName::try_from(name.trim()).is_ok() => {
+            Some(Header::new(name.trim(), value.trim()))
+        }
+        Some(_) => return Err(Failure::Misunderstood("header: expected \"NAME: VALUE\"")),
+    };
+    Ok(Some(Terms { weight, header }))
 }
 
 async fn received(body: Incoming) -> Result<Vec<u8>, Failure> {
@@ -207,7 +286,8 @@ mod tests {
     #[test]
     fn addresses_and_methods_make_actions() {
         let deploy = |part, digest: Option<&str>| {
-            Some(Ok(Action::Deploy { app: "chat".into(), part, digest: digest.map(str::to_owned) }))
+            let digest = digest.map(str::to_owned);
+            Some(Ok(Action::Deploy { app: "chat".into(), part, digest, canary: None }))
         };
         let roll_back = |to| Some(Ok(Action::RollBack { app: "chat".into(), to }));
         assert_eq!(of("/apps", Method::GET), Some(Ok(Action::List)));
@@ -216,6 +296,22 @@ mod tests {
         assert_eq!(of(full, Method::POST), deploy(Part::Gateway, Some("sha256:ab")));
         assert_eq!(of("/apps/chat/rollback", Method::POST), roll_back(None));
         assert_eq!(of("/apps/chat/rollback?to=3", Method::POST), roll_back(Some(3)));
+        let terms = |weight, header: Option<&str>| Terms {
+            weight,
+            header: header.map(|value| Header::new("x-beta", value)),
+        };
+        let canary = |terms| Some(Ok(Action::ChangeCanary { app: "chat".into(), terms }));
+        assert_eq!(of("/apps/chat/canary?weight=2.5", Method::POST), canary(terms(2.5, None)));
+        assert_eq!(
+            of("/apps/chat/canary?header=X-Beta%3A+yes", Method::POST),
+            canary(terms(0.0, Some("yes")))
+        );
+        for bad in ["canary", "canary?weight=101", "canary?weight=NaN", "deploy?weight=-1", "canary?header=x"]
+        {
+            let uri: &'static str = Box::leak(format!("/apps/chat/{bad}").into_boxed_str());
+            assert_eq!(of(uri, Method::POST), Some(Err(422)), "{bad}");
+        }
+        assert_eq!(of("/apps/chat/promote", Method::POST), Some(Ok(Action::Promote { app: "chat".into() })));
         assert_eq!(of("/apps/chat/rollback?to=x", Method::POST), Some(Err(422)));
         assert_eq!(of("/apps/chat/deploy?component=model", Method::POST), Some(Err(422)));
         assert_eq!(of("/apps/chat/deploy", Method::GET), Some(Err(405)));

@@ -112,5 +112,5 @@ async fn metrics_are_named_by_convention() {
 }
 
 fn hosting(instances: u32) -> Hosting {
-    Hosting { app: "chat".into(), instances, generation: 7, draining: 1 }
+    Hosting { app: "chat".into(), instances, generation: 7, draining: 1, canary: 0 }
 }

@@ -1,23 +1,10 @@
 //! Generations outlive restarts and kills, and can be returned to.
 
-use super::{ask, deploy, deployed, operate, serving, settings, state};
-use anyhow::{Context, Result, ensure};
-use e2e::{Host, Settings, binary, parrot, until};
+use super::{ask, corral, deploy, deployed, operate, serving, settings, state};
+use anyhow::{Context, Result};
+use e2e::{Host, Settings, parrot, until};
 use reqwest::{Method, StatusCode};
 use std::{fs, time::Duration};
-use tokio::process::Command;
-
-async fn corral(host: &Host, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(binary()?)
-        .args(arguments)
-        .current_dir(host.folder())
-        .env("CORRAL_ADMIN__LISTEN", host.admin_address()?)
-        .output()
-        .await?;
-    let said = String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?;
-    ensure!(output.status.success(), "{arguments:?}: {said}");
-    Ok(said)
-}
 
 async fn roll_back(host: &Host, to: &str) -> Result<(StatusCode, Option<u64>)> {
     let reply = operate(host, Method::POST, &format!("/apps/chat/rollback{to}"), Vec::new()).await?;

@@ -2,7 +2,7 @@
 
 use super::{ask, asked, deploy, deployed, operate, settings};
 use anyhow::{Context, Result, ensure};
-use e2e::{Host, Reply, bad_parrot, parrot, root};
+use e2e::{Host, Reply, bad_parrot, parrot, parrot_of, root};
 use reqwest::{Method, StatusCode};
 use std::fs;
 
@@ -50,6 +50,23 @@ async fn what_is_wrong_is_refused_at_its_stage_and_the_old_one_serves() -> Resul
     let refused = "corral_deployments_total{app=\"chat\",outcome=\"compose\"}";
     assert_eq!(host.metric(refused).await?, Some(6.0));
     assert!(host.log()?.contains("\"message\":\"not deployed\""));
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_version_of_the_contract_is_taken_if_it_is_compatible_and_else_refused_by_name() -> Result<()>
+{
+    let folder = tempfile::tempdir()?;
+    let host = Host::with(settings(&folder.path().join("logic.wasm"))?).await?;
+    assert_eq!(deployed(&host, parrot_of("0.1.9")?).await?, 2);
+    assert_eq!(ask(&host).await?, (2, 1));
+    for version in ["0.2.0", "1.0.0"] {
+        let refused = deploy(&host, parrot_of(version)?).await?;
+        let detail = refused.body["detail"].as_str().unwrap_or_default();
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{detail}");
+        assert!(detail.contains(&format!("@{version}")), "{detail}");
+    }
+    assert_eq!(ask(&host).await?, (2, 1));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::bindings::exports::corral::chat::turns::Error;
 /// Writes one line to the host's log. Never anything that a person typed.
 #[expect(clippy::print_stderr, reason = "a component's standard error is the host's log")]
 pub fn log(line: &str) {
-    eprintln!("chat: {line}");
+    eprintln!("{line}");
 }
 
 /// Says in the log why, and to the person only that it does not work now.
@@ -59,7 +59,7 @@ impl From<inference::Error> for Error {
         match error {
             inference::Error::ContextOverflow(overflow) => Self::ContextOverflow(overflow),
             inference::Error::Overloaded(milliseconds) => Self::Overloaded(milliseconds),
-            // Where a turn names the model, `turn.rs` asks for it first and tells it apart.
+            // Where a turn names the model, `conversation.rs` asks for it first and tells it apart.
             inference::Error::NoSuchModel => unavailable("config key model names no model of this host"),
             // Only what the person chose can be wrong: sampling options and stop strings.
             inference::Error::InvalidArgument(what) => Self::InvalidArgument(what),

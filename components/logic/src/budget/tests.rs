@@ -2,7 +2,7 @@
 
 use super::costs::steady_cut;
 use super::*;
-use crate::fake::{hit, pair, tokens, words};
+use crate::testing::{hit, pair, tokens, words};
 use std::cell::Cell;
 
 const SPACE: Space = Space { context: 2048, answer: 512 };

@@ -1,4 +1,16 @@
-//! A host for tests: plain data in, a record of what was asked out.
+//! A host for tests of a logic: plain data in, a record of what was asked out.
+//!
+//! ```
+//! use corral_logic::{Conversation, Prompt, testing::{Fake, pair, turn}};
+//! use std::rc::Rc;
+//!
+//! let host = Rc::new(Fake::with(vec![pair("Hi", "Hello")]).says(&["I am ", "well."]));
+//! let conversation = Conversation::open(host.clone(), turn("How are you?"))?;
+//! let mut reply = conversation.answer(Prompt::system("Be brief."))?;
+//! while !reply.next(8)?.is_empty() {}
+//! assert_eq!(host.appended.borrow()[0].0, pair("How are you?", "I am well."));
+//! # Ok::<(), corral_logic::Error>(())
+//! ```
 //!
 //! Its tokenizer counts words: deterministic, and easy to work out by hand.
 
@@ -15,34 +27,48 @@ use std::rc::Rc;
 /// What one generation gives, call by call.
 pub type Script = VecDeque<Result<Vec<Event>, Error>>;
 
+/// A host with one session and one model.
 pub struct Fake {
+    /// `[apps.NAME.config]`.
     pub settings: BTreeMap<&'static str, &'static str>,
+    /// None: the session is not known.
     pub session: Option<sessions::Session>,
+    /// What `query` finds.
     pub hits: Vec<vectors::Hit>,
-    /// What `search` finds: the hits are for `query` alone.
+    /// What `search` finds.
     pub matches: Vec<vectors::Match>,
     /// What this call of the vector store fails with.
     pub store_failure: Option<(&'static str, vectors::Error)>,
+    /// What embedding a text fails with.
     pub embedding_failure: Option<embedding::Error>,
+    /// What is known of the model.
     pub model: Model,
     /// The model that each call named, in order; `count_tokens` is not among them.
     pub models: RefCell<Vec<Option<String>>>,
+    /// The generations to come.
     pub scripts: RefCell<VecDeque<Script>>,
+    /// What storing a turn gives, one after the other; 1 when there is none left.
     pub appends: RefCell<VecDeque<Result<u32, sessions::Error>>>,
     /// Names of the calls, in order; `count` is not among them.
     pub calls: RefCell<Vec<&'static str>>,
+    /// How often tokens were counted.
     pub counts: Cell<u32>,
+    /// The texts that were embedded.
     pub embedded: RefCell<Vec<String>>,
+    /// The words that were searched for.
     pub searched: RefCell<Vec<String>>,
+    /// What the model was given.
     pub asked: RefCell<Vec<(Vec<Message>, Options)>>,
+    /// The turns that were stored, with their ids.
     pub appended: RefCell<Vec<(sessions::Turn, String)>>,
+    /// What the model was given to read in idle time.
     pub prepared: RefCell<Vec<Vec<Message>>>,
 }
 
 impl Fake {
     /// A session with this history, a context of 2,048 tokens, no documents, nothing scripted.
     pub fn with(history: Vec<sessions::Turn>) -> Self {
-        let turns = u32::try_from(history.len()).unwrap();
+        let turns = u32::try_from(history.len()).unwrap_or(u32::MAX);
         let stamp = "2026-01-31T08:15:30.123456Z".to_owned();
         let session = sessions::Session {
             id: "s".into(),
@@ -84,6 +110,7 @@ impl Fake {
         self.scripted(deltas.chain([Ok(vec![done(Finish::Stop)])]).collect())
     }
 
+    /// The next generation gives this.
     pub fn scripted(self, script: Script) -> Self {
         self.scripts.borrow_mut().push_back(script);
         self
@@ -109,6 +136,7 @@ impl Fake {
     }
 }
 
+/// A generation by its script.
 pub struct Scripted(Script);
 
 impl Generation for Scripted {
@@ -203,16 +231,22 @@ impl Host for Rc<Fake> {
 /// Words, and four for the markers of each message.
 pub fn tokens(messages: &[Message]) -> u32 {
     let words = messages.iter().map(|message| message.content.split_whitespace().count() + 4).sum::<usize>();
-    u32::try_from(words).unwrap()
+    u32::try_from(words).unwrap_or(u32::MAX)
 }
 
+/// The messages of a chat.
+///
+/// # Panics
+///
+/// If the input is no chat.
 pub fn messages(input: &Input) -> &[Message] {
     match input {
         Input::Chat(messages) => messages,
-        Input::Prompt(_) => panic!("the chat logic only uses chats"),
+        Input::Prompt(_) => panic!("a prompt is no chat"),
     }
 }
 
+/// A finished turn.
 pub fn pair(user: &str, ai: &str) -> sessions::Turn {
     sessions::Turn { user: user.into(), ai: ai.into() }
 }
@@ -222,6 +256,7 @@ pub fn words(words: usize) -> String {
     vec!["word"; words].join(" ")
 }
 
+/// A passage of a document; `id` is `DOCUMENT#NUMBER`.
 pub fn hit(id: &str, text: &str, distance: f32) -> vectors::Hit {
     let document = id.split('#').next().unwrap_or(id).to_owned();
     let metadata = vec![vectors::Entry { key: "document".into(), value: document }];
@@ -233,6 +268,7 @@ pub fn found(id: &str, text: &str, distance: f32, bm25: f32) -> vectors::Match {
     vectors::Match { passage: hit(id, text, distance).passage, distance, bm25, score: 0.03 }
 }
 
+/// A turn that chooses no options.
 pub fn turn(message: &str) -> turns::Turn {
     let options = turns::Options {
         model: None,
@@ -245,6 +281,7 @@ pub fn turn(message: &str) -> turns::Turn {
     turns::Turn { id: "t1".into(), session: "s".into(), message: message.into(), options }
 }
 
+/// What every generation takes.
 pub fn usage() -> Usage {
     Usage {
         prompt_tokens: 10,
@@ -256,6 +293,7 @@ pub fn usage() -> Usage {
     }
 }
 
+/// The end of a generation.
 pub fn done(finish: Finish) -> Event {
     Event::Done(Done { finish, usage: usage() })
 }

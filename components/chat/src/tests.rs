@@ -1,10 +1,12 @@
 //! What a client sees of a turn, in which order, and what the host was asked.
 
 use super::*;
-use crate::bindings::corral::host::inference::{Finish, Overflow, Owner, Role};
-use crate::bindings::exports::corral::chat::turns;
-use crate::fake::{Fake, done, hit, pair, turn, usage, words};
-use crate::turn::{TURNS_READ, begin};
+use corral_logic::{
+    Done, Event, TURNS_READ,
+    inference::{self, Finish, Overflow, Owner, Role},
+    sessions,
+    testing::{Fake, done, hit, pair, turn, usage, words},
+};
 use std::rc::Rc;
 
 fn delta(text: &str) -> Event {
@@ -16,8 +18,8 @@ fn end(persisted: bool) -> Event {
 }
 
 /// All events of one turn.
-fn told(host: &Rc<Fake>, turn: turns::Turn) -> Result<Vec<Event>, Error> {
-    let mut reply = begin(Rc::clone(host), turn)?;
+fn told(host: &Rc<Fake>, turn: Turn) -> Result<Vec<Event>, Error> {
+    let mut reply = Chat::answer(Rc::clone(host), turn)?;
     let mut told = Vec::new();
     loop {
         let events = reply.next(3)?;
@@ -157,7 +159,7 @@ fn an_answer_that_cannot_be_stored_says_so_and_is_no_error() {
 fn a_failure_in_mid_answer_ends_the_reply_and_stores_nothing() {
     let script = [Ok(vec![inference::Event::Delta("Half".into())]), Err(inference::Error::Deadline)];
     let host = Rc::new(Fake::with(vec![]).scripted(script.into_iter().collect()));
-    let mut reply = begin(Rc::clone(&host), turn("Far?")).unwrap();
+    let mut reply = Chat::answer(Rc::clone(&host), turn("Far?")).unwrap();
     assert_eq!(reply.next(9), Ok(vec![Event::Sources(vec![])]));
     assert_eq!(reply.next(9), Ok(vec![delta("Half")]));
     assert_eq!(reply.next(9), Err(Error::Deadline));
@@ -175,7 +177,7 @@ fn no_more_events_than_asked_for_and_never_none_before_the_end() {
         done(Finish::Stop),
     ];
     let host = Rc::new(host.scripted([Ok(all_at_once)].into_iter().collect()));
-    let mut reply = begin(host, turn("Far?")).unwrap();
+    let mut reply = Chat::answer(host, turn("Far?")).unwrap();
     let sizes: Vec<_> = [0, 2, 9, 9, 9].map(|max| reply.next(max).unwrap().len()).into();
     assert_eq!(sizes, [1, 2, 1, 1, 0]);
 }

@@ -3,21 +3,30 @@
 //! What is streamed is what is stored, letter by letter. A reply dropped before it is complete cancels
 //! the generation and stores nothing.
 
-use crate::bindings::corral::host::inference::{self, Input, Owner};
-use crate::bindings::corral::host::sessions::{self, Turn};
-use crate::bindings::exports::corral::chat::turns::{Done, Error, Event, Source, Trimmed};
-use crate::budget::{self, Material, Space};
-use crate::failure::{log, unavailable};
-use crate::host::{Generation, Host};
-use crate::prompt;
-use std::collections::VecDeque;
-use std::mem;
+use crate::{
+    Done, Error, Event, Generation, Host, Source, Trimmed,
+    bindings::corral::host::{
+        inference::{self, Finish, Input, Owner, Usage},
+        sessions::{self, Turn},
+    },
+    budget::{self, Material, Space},
+    failure::{log, unavailable},
+    prompt,
+};
+use std::{collections::VecDeque, mem};
 
 /// What is answered, kept until the answer is complete.
-pub struct Asked {
+pub(crate) struct Asked {
     /// The turn's id.
     pub id: String,
     pub session: String,
+    pub question: String,
+    /// What the next turn's input is guessed from, if a model answers.
+    pub next: Option<Next>,
+}
+
+/// What a turn was answered from, and with which model.
+pub(crate) struct Next {
     pub model: Option<String>,
     pub material: Material,
     pub space: Space,
@@ -40,7 +49,8 @@ enum Stage<G> {
 }
 
 impl<H: Host> Reply<H> {
-    pub fn new(
+    /// What a model writes, from its first word on.
+    pub(crate) fn generated(
         host: H,
         asked: Asked,
         sources: Vec<Source>,
@@ -54,6 +64,27 @@ impl<H: Host> Reply<H> {
             answer: Answer::default(),
             stage: Stage::Generating(generation),
             events: first.into_iter().flatten().collect(),
+        }
+    }
+
+    /// A text that is there already.
+    pub(crate) fn said(host: H, asked: Asked, sources: Vec<Source>, text: String) -> Self {
+        let usage = Usage {
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            completion_tokens: 0,
+            queue_ms: 0,
+            first_token_ms: 0,
+            total_ms: 0,
+        };
+        let mut answer = Answer::default();
+        let delta = answer.push(&text).map(Event::Delta);
+        Self {
+            host,
+            asked,
+            answer,
+            stage: Stage::Complete(inference::Done { finish: Finish::Stop, usage }),
+            events: [Event::Sources(sources)].into_iter().chain(delta).collect(),
         }
     }
 
@@ -95,7 +126,7 @@ impl<H: Host> Reply<H> {
 
     /// Stores the pair, and readies the model for the next turn.
     fn finish(&mut self, done: inference::Done) -> Done {
-        let pair = Turn { user: self.asked.material.question.clone(), ai: mem::take(&mut self.answer.text) };
+        let pair = Turn { user: self.asked.question.clone(), ai: mem::take(&mut self.answer.text) };
         let persisted = self.store(&pair);
         if persisted {
             self.prepare(pair);
@@ -128,7 +159,7 @@ impl<H: Host> Reply<H> {
     /// Has the model read what the next turn will most likely begin with: if the next question and its
     /// passages are like these, the history is cut then where it is cut here.
     fn prepare(&mut self, pair: Turn) {
-        let Asked { session, model, material, space, .. } = &mut self.asked;
+        let Some(Next { model, material, space }) = &mut self.asked.next else { return };
         material.history.push(pair);
         let model = model.as_deref();
         let host = &self.host;
@@ -136,7 +167,7 @@ impl<H: Host> Reply<H> {
         // A hint: whatever goes wrong with it, the next turn only takes longer.
         if let Ok(plan) = next {
             let kept = prompt::transcript(material.system.as_deref(), material.kept(plan.keep));
-            let _ = host.prepare(model, &Input::Chat(kept), &Owner::Session(session.clone()));
+            let _ = host.prepare(model, &Input::Chat(kept), &Owner::Session(self.asked.session.clone()));
         }
     }
 }
@@ -163,6 +194,3 @@ impl Answer {
         (!known.is_empty()).then_some(known)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,6 @@
 //! The rim: what a turn asks of the host.
 //!
-//! Two implementations: `Imports`, the contract's functions, and the tests' `fake`. Errors are the
+//! Two implementations: [`Imports`], the contract's functions, and the tests' [`Fake`](crate::testing::Fake). Errors are the
 //! contract's own here; `failure.rs` translates them.
 
 use crate::bindings::corral::host::{config, embedding, inference, sessions, vectors};
@@ -10,13 +10,17 @@ pub trait Host {
     /// A generation under way. Dropping it cancels it.
     type Generation: Generation;
 
+    /// The value of a key of `[apps.NAME.config]`.
     fn setting(&self, key: &str) -> Option<String>;
 
+    /// A session with its newest turns, at most `last`.
     fn session(&self, id: &str, last: u32) -> Result<Option<sessions::Session>, sessions::Error>;
+    /// Stores a turn, once for each `turn_id`.
     fn append(&self, id: &str, turn: &sessions::Turn, turn_id: &str) -> Result<u32, sessions::Error>;
 
     /// Whether nothing is stored there.
     fn is_empty(&self, partition: &str) -> Result<bool, vectors::Error>;
+    /// The passages nearest to an embedding.
     fn query(
         &self,
         partition: &str,
@@ -24,6 +28,7 @@ pub trait Host {
         limit: u32,
     ) -> Result<Vec<vectors::Hit>, vectors::Error>;
 
+    /// The passages nearest to an embedding, and those with the most telling words.
     fn search(
         &self,
         partition: &str,
@@ -32,16 +37,21 @@ pub trait Host {
         limit: u32,
     ) -> Result<Vec<vectors::Match>, vectors::Error>;
 
+    /// The vector of a text to find others with.
     fn embed_query(&self, text: &str) -> Result<embedding::Embeddings, embedding::Error>;
 
+    /// What is known of a model; none is the host's default.
     fn describe(&self, model: Option<&str>) -> Result<inference::Model, inference::Error>;
+    /// How many tokens the model reads `input` as.
     fn count_tokens(&self, model: Option<&str>, input: &inference::Input) -> Result<u32, inference::Error>;
+    /// Begins a generation.
     fn generate(
         &self,
         model: Option<&str>,
         input: &inference::Input,
         options: &inference::Options,
     ) -> Result<Self::Generation, inference::Error>;
+    /// A hint: what the owner's next input will begin with.
     fn prepare(
         &self,
         model: Option<&str>,
@@ -50,11 +60,14 @@ pub trait Host {
     ) -> Result<(), inference::Error>;
 }
 
+/// What a model writes.
 pub trait Generation {
+    /// The next events, at least one and at most `max`; empty after `done`.
     fn next(&mut self, max: u32) -> Result<Vec<inference::Event>, inference::Error>;
 }
 
 /// The host that the component runs on.
+#[derive(Debug, Clone, Copy)]
 pub struct Imports;
 
 impl Host for Imports {

