@@ -12,7 +12,7 @@ COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 EXAMPLES := -p starter -p quotes
 GUESTS := -p hostile -p parrot
 
-.PHONY: help setup services components examples guests build run test test-vulkan check bench clean
+.PHONY: help setup services components examples guests build run test test-vulkan check-cuda check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -26,6 +26,9 @@ test: build guests services examples check ## every test: format, lints, units, 
 
 test-vulkan: setup ## the offload to a graphics processor, on Mesa's software Vulkan: by hand, a quarter of an hour
 	scripts/vulkan.sh
+
+check-cuda: setup ## that the feature cuda compiles, links and starts, without such a processor: by hand, half an hour
+	scripts/cuda.sh
 
 check: setup ## format and lints, warnings being errors
 	cargo fmt --all --check

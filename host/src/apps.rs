@@ -19,6 +19,7 @@ mod probe;
 mod refusal;
 mod route;
 mod settings;
+pub mod shadow;
 mod shelf;
 pub mod signature;
 pub mod watch;

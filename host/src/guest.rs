@@ -7,6 +7,7 @@ pub mod allowance;
 pub mod body;
 pub mod busy;
 pub mod client;
+pub mod effects;
 pub mod engine;
 pub mod failure;
 pub mod output;
@@ -15,6 +16,7 @@ pub mod store;
 
 pub use body::Body;
 pub use client::Client;
+pub use effects::Effects;
 pub use engine::Engine;
 pub use failure::Failure;
 pub use store::State;
@@ -82,6 +84,8 @@ pub struct Context {
     pub deadline: Instant,
     /// What the request leaves for its log line and the metrics.
     pub record: Arc<Record>,
+    /// What becomes of what it writes.
+    pub effects: Effects,
 }
 
 /// The guest's answer: its head now, its body as the guest writes it.

@@ -13,6 +13,7 @@ pub mod health;
 pub mod hosted;
 mod listener;
 mod session;
+mod shadow;
 mod socket;
 pub mod stop;
 mod token;

@@ -7,6 +7,7 @@ use super::{
     digest,
     generation::{Generation, Serving},
     guard::{Guard, Settings, Side, Tally},
+    shadow::Shadow,
 };
 use crate::telemetry::Outcome;
 use http::HeaderMap;
@@ -25,6 +26,9 @@ pub struct Terms {
     pub weight: f64,
     /// Requests with this header too, whichever session they are of.
     pub header: Option<Header>,
+    /// Whether it also answers, unheard, the turns that the other answers.
+    #[serde(default)]
+    pub shadow: bool,
 }
 
 /// A header that sends a request to the canary.
@@ -42,6 +46,7 @@ pub struct Canary {
     terms: Terms,
     guard: Arc<Mutex<Guard>>,
     verdict: watch::Sender<Option<String>>,
+    shadow: Arc<Shadow>,
 }
 
 /// Who answers a request.
@@ -90,13 +95,15 @@ impl Canary {
     /// Begins a trial.
     pub(super) fn begin(generation: Arc<Generation>, terms: Terms, guard: Settings) -> Arc<Self> {
         let (serving, guard) = (Serving::begin(generation), Arc::new(Mutex::new(Guard::new(guard))));
-        Arc::new(Self { serving, terms, guard, verdict: watch::Sender::new(None) })
+        let (verdict, shadow) = (watch::Sender::new(None), Arc::new(Shadow::new()));
+        Arc::new(Self { serving, terms, guard, verdict, shadow })
     }
 
     /// The same trial on other terms. What was observed goes on counting.
     pub(super) fn on(&self, terms: Terms) -> Arc<Self> {
         let (serving, guard) = (self.serving.clone(), self.guard.clone());
-        Arc::new(Self { serving, terms, guard, verdict: self.verdict.clone() })
+        let (verdict, shadow) = (self.verdict.clone(), self.shadow.clone());
+        Arc::new(Self { serving, terms, guard, verdict, shadow })
     }
 
     /// What is tried.
@@ -112,6 +119,11 @@ impl Canary {
     /// Which requests it answers.
     pub fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// What it answers unheard.
+    pub fn shadow(&self) -> &Shadow {
+        &self.shadow
     }
 
     /// How both sides did.
@@ -167,7 +179,7 @@ mod tests {
     #[test]
     fn a_header_leads_to_the_canary_whatever_the_share() {
         let header = Some(Header::new("X-Api-Key", "secret"));
-        let terms = Terms { weight: 0.0, header };
+        let terms = Terms { header, ..Terms::default() };
         let with = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-api-key", HeaderValue::from_static(value));

@@ -5,7 +5,7 @@
 
 use super::Generation;
 use crate::{
-    guest::{self, Client, Context, Program},
+    guest::{self, Client, Context, Effects, Program},
     imports::Services,
     telemetry::{Calls, Record},
 };
@@ -110,6 +110,7 @@ impl Probe {
             client: Client::default(),
             deadline: until,
             record: Arc::new(Record::default()),
+            effects: Effects::default(),
         };
         let answered = guest::answer(program.clone(), self.services.clone(), request, context).await?;
         let status = answered.status();

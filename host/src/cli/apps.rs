@@ -49,6 +49,9 @@ pub(super) struct Deploy {
     /// As a canary, for requests with this header too
     #[arg(long, value_name = "NAME: VALUE")]
     canary_header: Option<String>,
+    /// As a canary that answers unheard the turns that what serves answers, to be compared
+    #[arg(long)]
+    shadow: bool,
     /// Who deploys, for the log
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -67,6 +70,9 @@ pub(super) struct Canary {
     /// It answers requests with this header too
     #[arg(long, value_name = "NAME: VALUE")]
     header: Option<String>,
+    /// It answers unheard the turns that what serves answers
+    #[arg(long)]
+    shadow: bool,
     /// Who changes it, for the log
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -140,6 +146,17 @@ struct Trial {
     failed: usize,
     serving_answered: usize,
     serving_failed: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<Shadow>,
+}
+
+/// What it has answered unheard.
+#[derive(Debug, Serialize, Deserialize)]
+struct Shadow {
+    same: u64,
+    other: u64,
+    failed: u64,
+    skipped: u64,
 }
 
 #[derive(Deserialize)]
@@ -152,11 +169,11 @@ pub(super) fn list(args: &List) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
-    let Deploy { app, file, component, digest, signature, canary, canary_header, by, list } = args;
+    let Deploy { app, file, component, digest, signature, canary, canary_header, shadow, by, list } = args;
     let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let signature = read_signature(file, signature.as_deref())?;
     ask(list, |operator| {
-        let terms = terms(*canary, canary_header.as_deref());
+        let terms = terms(*canary, canary_header.as_deref(), *shadow);
         let request = deployment(operator, app, *component, digest.as_deref(), &terms);
         let request = signature.iter().fold(request, |request, signature| {
             request.header("x-corral-signature", BASE64_STANDARD.encode(signature))
@@ -180,10 +197,10 @@ pub(super) async fn deploy_logic(
 }
 
 pub(super) fn change_canary(args: &Canary) -> anyhow::Result<ExitCode> {
-    let Canary { app, weight, header, by, list } = args;
+    let Canary { app, weight, header, shadow, by, list } = args;
     ask(list, |operator| {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(terms(Some(*weight), header.as_deref()));
+        query.extend_pairs(terms(Some(*weight), header.as_deref(), *shadow));
         let request = operator.request(Method::POST, &format!("/apps/{app}/canary?{}", query.finish()));
         Ok(named(request, by.as_deref()))
     })
@@ -198,9 +215,11 @@ pub(super) fn promote(args: &Promote) -> anyhow::Result<ExitCode> {
 }
 
 /// The share of a canary, as the host reads it.
-fn terms(weight: Option<f64>, header: Option<&str>) -> Vec<(&'static str, String)> {
+fn terms(weight: Option<f64>, header: Option<&str>, shadow: bool) -> Vec<(&'static str, String)> {
     let weight = weight.map(|weight| ("weight", weight.to_string()));
-    weight.into_iter().chain(header.map(|header| ("header", header.to_owned()))).collect()
+    let header = header.map(|header| ("header", header.to_owned()));
+    let shadow = shadow.then(|| ("shadow", "true".to_owned()));
+    weight.into_iter().chain(header).chain(shadow).collect()
 }
 
 fn deployment(
@@ -276,12 +295,17 @@ fn tell(state: &State) -> anyhow::Result<()> {
 }
 
 fn tell_canary(canary: &Trial) -> anyhow::Result<()> {
-    let Trial { weight, header, answered, failed, serving_answered, serving_failed } = canary;
+    let Trial { weight, header, answered, failed, serving_answered, serving_failed, shadow } = canary;
     let header =
         header.as_ref().map(|header| format!(", and requests by their {header}")).unwrap_or_default();
     say(&format!("        {weight} % of the sessions{header}"))?;
     say(&format!(
         "        {failed} of {answered} requests failed; {serving_failed} of {serving_answered} with what serves"
     ))?;
+    if let Some(Shadow { same, other, failed, skipped }) = shadow {
+        say(&format!(
+            "        unheard: {same} answers the same, {other} others, {failed} failed, {skipped} turns skipped"
+        ))?;
+    }
     Ok(())
 }

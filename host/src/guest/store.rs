@@ -1,6 +1,6 @@
 //! What the host keeps for one instance: its limits, its WASI context, its narrow views.
 
-use super::{Client, Context, Program, allowance::Allowance, output::Output};
+use super::{Client, Context, Effects, Program, allowance::Allowance, output::Output};
 use crate::{imports::Services, telemetry::Record};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ pub struct State {
     pub(crate) client: Client,
     pub(crate) deadline: Instant,
     pub(crate) record: Arc<Record>,
+    pub(crate) effects: Effects,
     pub(super) memory: Memory,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -42,6 +43,7 @@ impl State {
             client: context.client,
             deadline: context.deadline,
             record: context.record,
+            effects: context.effects,
             memory: Memory::new(program.limits.memory.as_u64()),
             wasi,
             http: WasiHttpCtx::new(),

@@ -39,6 +39,8 @@ pub(super) struct View<'a> {
     client: &'a Client,
     deadline: Instant,
     record: &'a Record,
+    /// Whether nothing is cached or forgotten.
+    discarded: bool,
 }
 
 pub(super) fn view(state: &mut State) -> View<'_> {
@@ -50,6 +52,7 @@ pub(super) fn view(state: &mut State) -> View<'_> {
         client: &state.client,
         deadline: state.deadline,
         record: &state.record,
+        discarded: state.effects.discarded,
     }
 }
 
@@ -115,6 +118,9 @@ impl Host for View<'_> {
         owner: Owner,
     ) -> wasmtime::Result<Result<(), Error>> {
         let Some(model) = self.allowance.model(model) else { return Ok(Err(Error::NoSuchModel)) };
+        if self.discarded {
+            return Ok(Ok(()));
+        }
         let owner = self.owner(owner);
         Ok(self
             .calls
@@ -124,6 +130,9 @@ impl Host for View<'_> {
     }
 
     async fn forget(&mut self, session: String) -> wasmtime::Result<Result<(), Error>> {
+        if self.discarded {
+            return Ok(Ok(()));
+        }
         let owner = backend::Owner::Session(session);
         self.calls.time("forget", self.models.forget(&owner)).await;
         Ok(Ok(()))
@@ -155,7 +164,7 @@ impl View<'_> {
             constraint: options.constraint.map(backend::Constraint::from),
             log_probabilities: options.log_probabilities,
             adapter: options.adapter,
-            owner: options.owner.map(|owner| self.owner(owner)),
+            owner: options.owner.filter(|_| !self.discarded).map(|owner| self.owner(owner)),
             principal: Some(self.client.key()),
         }
     }

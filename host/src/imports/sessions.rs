@@ -6,7 +6,10 @@ use super::wit::corral::host::{
     sessions::{Error, Host, Session, Turn},
     types::Entry,
 };
-use crate::{guest::State, telemetry::calls::Interface};
+use crate::{
+    guest::{Effects, State},
+    telemetry::calls::Interface,
+};
 use corral_sessions as backend;
 use wasmtime::component::HasData;
 
@@ -19,14 +22,22 @@ impl HasData for Sessions {
 pub(super) struct View<'a> {
     calls: Interface<'a>,
     sessions: &'a backend::Sessions,
+    effects: &'a Effects,
 }
 
 pub(super) fn view(state: &mut State) -> View<'_> {
-    View { calls: state.services.calls.of("sessions"), sessions: &state.services.sessions }
+    View {
+        calls: state.services.calls.of("sessions"),
+        sessions: &state.services.sessions,
+        effects: &state.effects,
+    }
 }
 
 impl Host for View<'_> {
     async fn create(&mut self) -> wasmtime::Result<Result<String, Error>> {
+        if self.effects.discarded {
+            return Ok(Ok(uuid::Uuid::new_v4().to_string()));
+        }
         Ok(self.calls.time("create", Box::pin(self.sessions.create())).await.map_err(Error::from))
     }
 
@@ -45,6 +56,10 @@ impl Host for View<'_> {
         turn: Turn,
         turn_id: String,
     ) -> wasmtime::Result<Result<u32, Error>> {
+        self.effects.tell(&turn.ai);
+        if self.effects.discarded {
+            return Ok(Ok(1));
+        }
         let turn = backend::Turn { user: turn.user, ai: turn.ai };
         let appended =
             self.calls.time("append", Box::pin(self.sessions.append(&id, turn.clone(), &turn_id))).await;
@@ -57,6 +72,9 @@ impl Host for View<'_> {
     }
 
     async fn set_metadata(&mut self, id: String, entry: Entry) -> wasmtime::Result<Result<(), Error>> {
+        if self.effects.discarded {
+            return Ok(Ok(()));
+        }
         Ok(self
             .calls
             .time("set-metadata", Box::pin(self.sessions.set_metadata(&id, &entry.key, &entry.value)))
@@ -65,6 +83,9 @@ impl Host for View<'_> {
     }
 
     async fn delete(&mut self, id: String) -> wasmtime::Result<Result<bool, Error>> {
+        if self.effects.discarded {
+            return Ok(Ok(true));
+        }
         Ok(self.calls.time("delete", Box::pin(self.sessions.delete(&id))).await.map_err(Error::from))
     }
 }

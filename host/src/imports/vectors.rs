@@ -19,14 +19,23 @@ impl HasData for Vectors {
 pub(super) struct View<'a> {
     calls: Interface<'a>,
     vectors: &'a backend::Vectors,
+    /// Whether nothing is stored or deleted.
+    discarded: bool,
 }
 
 pub(super) fn view(state: &mut State) -> View<'_> {
-    View { calls: state.services.calls.of("vectors"), vectors: &state.services.vectors }
+    View {
+        calls: state.services.calls.of("vectors"),
+        vectors: &state.services.vectors,
+        discarded: state.effects.discarded,
+    }
 }
 
 impl Host for View<'_> {
     async fn upsert(&mut self, partition: String, items: Vec<Item>) -> wasmtime::Result<Result<(), Error>> {
+        if self.discarded {
+            return Ok(Ok(()));
+        }
         let items = items.into_iter().map(backend::Item::from).collect();
         Ok(self
             .calls
@@ -77,6 +86,9 @@ impl Host for View<'_> {
     }
 
     async fn delete(&mut self, partition: String, filter: Entry) -> wasmtime::Result<Result<u32, Error>> {
+        if self.discarded {
+            return Ok(Ok(0));
+        }
         Ok(self
             .calls
             .time("delete", Box::pin(self.vectors.delete(&partition, filter.into())))
@@ -85,6 +97,9 @@ impl Host for View<'_> {
     }
 
     async fn remove(&mut self, partition: String, ids: Vec<String>) -> wasmtime::Result<Result<u32, Error>> {
+        if self.discarded {
+            return Ok(Ok(0));
+        }
         Ok(self
             .calls
             .time("remove", Box::pin(self.vectors.remove(&partition, ids)))
@@ -93,6 +108,9 @@ impl Host for View<'_> {
     }
 
     async fn delete_partition(&mut self, partition: String) -> wasmtime::Result<Result<u32, Error>> {
+        if self.discarded {
+            return Ok(Ok(0));
+        }
         Ok(self
             .calls
             .time("delete-partition", Box::pin(self.vectors.delete_partition(&partition)))

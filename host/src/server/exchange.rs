@@ -6,7 +6,7 @@ use super::{
     tracked::Tracked,
 };
 use crate::{
-    guest::{self, GRACE},
+    guest::{self, Effects, GRACE},
     respond,
     respond::{Dialect, Failure},
     telemetry::{Exchange, Identity, Metrics, identity::REQUEST_ID},
@@ -111,6 +111,7 @@ impl Exchanges {
             client,
             deadline,
             record: exchange.record().clone(),
+            effects: Effects::default(),
         };
         let answer = application.answer(request, context);
         let answered = tokio::select! {

@@ -4,18 +4,19 @@ use super::{
     Application, Door,
     application::{Decided, Decider, Observer, Router},
     health::{Check, State},
-    session,
+    session, shadow,
 };
 use crate::{
-    apps::{App, Apps, Canary, Serving, canary::Choice, guard::Side},
+    apps::{App, Apps, Canary, Serving, canary::Choice, guard::Side, shadow::Place},
     guest,
     imports::Services,
-    telemetry::{Hosting, Metrics},
+    telemetry::{Hosting, Metrics, routes},
 };
 use corral_inference::{Listed, Models, Status};
 use futures_util::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Request, Response};
-use std::sync::Arc;
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc::unbounded_channel;
 
 /// Tells a gateway where it is mounted, as proxies do.
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -27,6 +28,8 @@ struct Hosted {
     services: Arc<Services>,
     /// What is on trial, and whether it is what answers.
     canary: Option<(Arc<Canary>, Side)>,
+    /// The request, if the canary is to answer it unheard.
+    shadow: Mutex<Option<shadow::Turn>>,
 }
 
 impl Application for Hosted {
@@ -55,8 +58,9 @@ impl Application for Hosted {
     fn answer(
         self: Arc<Self>,
         mut request: Request<guest::body::Incoming>,
-        context: guest::Context,
+        mut context: guest::Context,
     ) -> BoxFuture<'static, Result<Response<guest::Body>, guest::Failure>> {
+        self.cast_shadow(&mut context);
         self.mount(&mut request);
         Box::pin(guest::answer(self.serving.program().clone(), self.services.clone(), request, context))
     }
@@ -77,12 +81,34 @@ impl Hosted {
                 (canary.terms().takes(canary.number(), &session.unwrap_or(client)), request)
             }
         };
+        let shadowed = canary.terms().shadow && !takes && is_turn(&request);
+        let (shadow, request) = match shadowed.then(|| canary.shadow().place()).flatten() {
+            Some(place) => copied(request, place).await,
+            None => (None, request),
+        };
         let (side, serving) = match takes {
             true => (Side::Canary, canary.serving().clone()),
             false => (Side::Serving, self.serving.clone()),
         };
         let (app, services) = (self.app.clone(), self.services.clone());
-        (Arc::new(Self { app, serving, services, canary: Some((canary, side)) }), request)
+        let (canary, shadow) = (Some((canary, side)), Mutex::new(shadow));
+        (Arc::new(Self { app, serving, services, canary, shadow }), request)
+    }
+
+    /// Has the canary answer the turn too, if it is to.
+    fn cast_shadow(&self, context: &mut guest::Context) {
+        let turn = self.shadow.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (Some(mut turn), Some((canary, _))) = (turn, &self.canary) else { return };
+        let (told, answers) = unbounded_channel();
+        context.effects.answers = Some(told);
+        turn.head.uri = self.app.route().inside(&turn.head.uri);
+        let beside = shadow::Beside {
+            app: self.app.name().to_owned(),
+            request_id: context.request_id.clone(),
+            deadline: context.deadline,
+            answers,
+        };
+        tokio::spawn(shadow::run(canary.clone(), self.services.clone(), turn, beside));
     }
 
     /// Has the gateway see its own paths, and know where they are.
@@ -98,13 +124,29 @@ impl Hosted {
     }
 }
 
+fn is_turn<B>(request: &Request<B>) -> bool {
+    request.method() == Method::POST && routes::is_turn(request.uri().path())
+}
+
+/// The request twice, if its body is not too long for that.
+async fn copied(
+    request: Request<guest::body::Incoming>,
+    place: Place,
+) -> (Option<shadow::Turn>, Request<guest::body::Incoming>) {
+    let (head, body) = request.into_parts();
+    let (read, body) = session::beginning(body).await;
+    let turn = read.map(|body| shadow::Turn { head: head.clone(), body, place });
+    (turn, Request::from_parts(head, body))
+}
+
 /// Leads requests to the applications by host name and path.
 pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
     Box::new(move |host, path| {
         let app = apps.find(host, path)?.clone();
         let serving = app.serving();
         let canary = app.canary().map(|canary| (canary, Side::Serving));
-        Some(Arc::new(Hosted { app, serving, services: services.clone(), canary }))
+        let (services, shadow) = (services.clone(), Mutex::default());
+        Some(Arc::new(Hosted { app, serving, services, canary, shadow }))
     })
 }
 

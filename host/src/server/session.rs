@@ -58,7 +58,7 @@ fn in_body(body: &[u8]) -> Option<String> {
 }
 
 /// The whole body, if it is not too long and comes without a fault; and the body again.
-async fn beginning(mut body: Incoming) -> (Option<Bytes>, Incoming) {
+pub(super) async fn beginning(mut body: Incoming) -> (Option<Bytes>, Incoming) {
     let mut read = BytesMut::new();
     let mut frames: Vec<Result<Frame<Bytes>, _>> = Vec::new();
     let whole = loop {

@@ -5,6 +5,7 @@ mod kept;
 mod load;
 mod refused;
 mod several;
+mod shadow;
 mod watched;
 
 use anyhow::{Context, Result, ensure};

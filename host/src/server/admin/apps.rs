@@ -5,6 +5,7 @@ use crate::{
         App, Canary, Deployer, Generation, MAX_SIZE, Part,
         canary::{Header, Terms},
         deploy::{self, Change},
+        shadow::Counts,
     },
     respond::Failure,
 };
@@ -82,6 +83,9 @@ struct Trial {
     failed: usize,
     serving_answered: usize,
     serving_failed: usize,
+    /// What it has answered unheard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<Counts>,
 }
 
 impl Action {
@@ -208,6 +212,7 @@ impl Trial {
             failed: tally.canary_failed,
             serving_answered: tally.serving,
             serving_failed: tally.serving_failed,
+            shadow: terms.shadow.then(|| canary.shadow().counts()),
         }
     }
 }
@@ -232,7 +237,12 @@ impl Version {
 /// The share of a canary, if one is asked for: `weight`, and `header` as `NAME: VALUE`.
 fn terms(query: &BTreeMap<String, String>) -> Result<Option<Terms>, Failure> {
     let (weight, header) = (query.get("weight"), query.get("header"));
-    if weight.is_none() && header.is_none() {
+    let shadow = match query.get("shadow").map(String::as_str) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Failure::Misunderstood("shadow: expected \"true\" or \"false\"")),
+    };
+    if weight.is_none() && header.is_none() && !shadow {
         return Ok(None);
     }
     let weight =
@@ -245,7 +255,7 @@ fn terms(query: &BTreeMap<String, String>) -> Result<Option<Terms>, Failure> {
         }
         Some(_) => return Err(Failure::Misunderstood("header: expected \"NAME: VALUE\"")),
     };
-    Ok(Some(Terms { weight, header }))
+    Ok(Some(Terms { weight, header, shadow }))
 }
 
 async fn received(body: Incoming) -> Result<Vec<u8>, Failure> {
@@ -299,6 +309,7 @@ mod tests {
         let terms = |weight, header: Option<&str>| Terms {
             weight,
             header: header.map(|value| Header::new("x-beta", value)),
+            shadow: false,
         };
         let canary = |terms| Some(Ok(Action::ChangeCanary { app: "chat".into(), terms }));
         assert_eq!(of("/apps/chat/canary?weight=2.5", Method::POST), canary(terms(2.5, None)));

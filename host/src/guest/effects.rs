@@ -1,0 +1,22 @@
+//! What becomes of what a request writes: a trial that nobody sees stores nothing.
+
+use tokio::sync::mpsc::UnboundedSender;
+
+/// For one request.
+#[derive(Debug, Clone, Default)]
+pub struct Effects {
+    /// Whether nothing of it is stored, deleted or cached.
+    pub discarded: bool,
+    /// Who hears of the answers that it stores, or would.
+    pub answers: Option<UnboundedSender<String>>,
+}
+
+impl Effects {
+    /// An answer is to be stored.
+    pub fn tell(&self, answer: &str) {
+        if let Some(answers) = &self.answers {
+            // Nobody may wait for it any more.
+            drop(answers.send(answer.to_owned()));
+        }
+    }
+}
