@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the servers that tests and benches start, unless they are there: Redis from Debian's package (and minisign,
-# with which tests sign), and ChromaDB in a virtual environment of its own, .corral/services/venv, by version and hash
+# Installs the servers that tests and benches start, unless they are there: Redis and a registry from Debian's packages
+# (and minisign, with which tests sign), and ChromaDB in a virtual environment of its own, .corral/services/venv, by version and hash
 # (services.txt). The clients in Python that tests run are there too, and Node.js.
 #
 # Nothing runs afterwards: each test starts the servers that it needs. Not here: what running Corral needs (setup.sh).
@@ -12,16 +12,17 @@ cd "$(dirname "$0")/.."
 venv=.corral/services/venv
 
 main() {
-  have redis-server || install_redis
-  have minisign || install_minisign
+  have redis-server || package redis-server "Redis 6.2 or later"
+  have docker-registry || package docker-registry "Docker's registry 2.8 or later"
+  have minisign || package minisign "minisign 0.11 or later"
   # Written last, so that an installation that broke off is not taken for one.
   cmp -s scripts/services.txt $venv/installed.txt || install_chroma
 }
 
 # A package of Debian's starts its service; 101 from policy-rc.d forbids that. One that is there already decides.
-install_redis() {
-  have apt-get || fail "redis-server is missing" "install your system's package for it (Redis 6.2 or later)"
-  step "installing redis-server (half a minute)"
+package() {
+  have apt-get || fail "$1 is missing" "install your system's package for it ($2)"
+  step "installing $1 (half a minute)"
   local policy=/usr/sbin/policy-rc.d own=
   if [[ ! -e $policy ]]; then
     own=yes
@@ -30,20 +31,13 @@ install_redis() {
     trap "as_root rm -f $policy" EXIT
   fi
   as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends redis-server >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$1" >/dev/null
   if [[ $own ]]; then
     as_root rm -f $policy
     trap - EXIT
     # Nor at the next start of this machine.
-    if have systemctl; then as_root systemctl disable --quiet redis-server 2>/dev/null || true; fi
+    if have systemctl; then as_root systemctl disable --quiet "$1" 2>/dev/null || true; fi
   fi
-}
-
-install_minisign() {
-  have apt-get || fail "minisign is missing" "install your system's package for it (0.11 or later)"
-  step "installing minisign"
-  as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends minisign >/dev/null
 }
 
 install_chroma() {

@@ -14,6 +14,7 @@ mod migrate;
 mod models;
 mod new;
 mod operator;
+mod registry;
 mod serve;
 
 use crate::config::DEFAULT_FILE;

@@ -1,6 +1,6 @@
 //! `corral apps`, `corral deploy` and `corral rollback`: the applications of a running host and their generations.
 
-use super::{Settings, operator::Operator, say, say_json};
+use super::{Settings, operator::Operator, registry, say, say_json};
 use crate::apps::signature;
 use anyhow::Context;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -32,7 +32,7 @@ pub(super) struct List {
 pub(super) struct Deploy {
     /// The application, by its name in the settings
     app: String,
-    /// The component's file
+    /// The component: a file, or oci://REGISTRY/REPOSITORY:TAG
     file: PathBuf,
     /// Which of its components it replaces
     #[arg(long, value_enum, default_value = "logic")]
@@ -170,7 +170,7 @@ pub(super) fn list(args: &List) -> anyhow::Result<ExitCode> {
 
 pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
     let Deploy { app, file, component, digest, signature, canary, canary_header, shadow, by, list } = args;
-    let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let bytes = read(file)?;
     let signature = read_signature(file, signature.as_deref())?;
     ask(list, |operator| {
         let terms = terms(*canary, canary_header.as_deref(), *shadow);
@@ -180,6 +180,17 @@ pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
         });
         Ok(named(request, by.as_deref()).body(bytes))
     })
+}
+
+/// A component, from where it is.
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    match file.to_str().and_then(registry::reference) {
+        Some(reference) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(registry::pull(reference))
+        }
+        None => fs::read(file).with_context(|| format!("reading {}", file.display())),
+    }
 }
 
 /// Deploys an application's logic, and gives the number of the generation that serves then.

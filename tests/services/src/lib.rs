@@ -10,11 +10,13 @@ mod port;
 mod process;
 mod proxy;
 mod redis;
+mod registry;
 
 pub use chroma::Chroma;
 pub use llama::LlamaServer;
 pub use proxy::{Fault, Proxy};
 pub use redis::Redis;
+pub use registry::Registry;
 
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ mod canary;
 mod kept;
 mod load;
 mod refused;
+mod registry;
 mod several;
 mod shadow;
 mod watched;
