@@ -15,6 +15,8 @@ mod wording;
 pub use environment::{Hub, history_file, hub};
 pub use error::{Error, Origin, Refusal};
 
+use crate::guest::engine::Warm;
+use bytesize::ByteSize;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -66,6 +68,17 @@ pub struct Store {
 pub struct Wasm {
     /// The folder of compiled components; made at the first start, readable by its owner only.
     pub cache: PathBuf,
+    /// Ended instances whose places stay ready for the next ones.
+    pub warm: u32,
+    /// Memory that each of these places keeps resident. At most 64 MiB.
+    pub warm_memory: ByteSize,
+}
+
+impl Wasm {
+    /// What stays ready of instances that have ended.
+    pub fn warm(&self) -> Warm {
+        Warm { places: self.warm, memory: self.warm_memory }
+    }
 }
 
 impl Config {
@@ -143,6 +156,6 @@ impl Default for Store {
 
 impl Default for Wasm {
     fn default() -> Self {
-        Self { cache: ".corral/cache".into() }
+        Self { cache: ".corral/cache".into(), warm: 100, warm_memory: ByteSize::mib(4) }
     }
 }

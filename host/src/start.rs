@@ -8,7 +8,7 @@
 mod sweep;
 
 use crate::{
-    apps::{Apps, Deployer, watch},
+    apps::{Apps, Deployer, shadow, watch},
     config::Config,
     guest,
     imports::Services,
@@ -133,9 +133,10 @@ async fn load(
 
 fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, Apps)>> {
     spawn_blocking(move || {
-        // One more of each, for trying what is deployed.
-        let instances = config.apps.values().map(|app| app.limits.instances.saturating_add(1)).sum();
-        let wasm = guest::Engine::new(instances)?;
+        // Some more of each: for trying what is deployed, and for canaries in the shadow.
+        let instances =
+            config.apps.values().map(|app| app.limits.instances.saturating_add(1 + shadow::AT_ONCE)).sum();
+        let wasm = guest::Engine::new(instances, config.wasm.warm())?;
         let apps = Apps::load(&config.apps, &config.deploy, &wasm, &config.wasm.cache)?;
         Ok((wasm, apps))
     })

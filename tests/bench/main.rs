@@ -1,5 +1,6 @@
-//! What the host costs: a trivial route against a plain hyper server, replacements of the logic, a turn stage by stage, the stores against each
-//! other and against Python, and text generation against llama.cpp's own server.
+//! What the host costs: a trivial route against a plain hyper server, streams that are open, replacements of the logic, a
+//! turn stage by stage, the stores against each other and against Python, and text generation against llama.cpp's own
+//! server.
 //!
 //! All sides of a comparison run in turns in one run, under the same load; the figure that
 //! counts is their ratio. `cargo bench --workspace --bench corral -- --help` names the parts.
@@ -10,6 +11,7 @@ mod inference;
 mod load;
 mod plain;
 mod stores;
+mod streams;
 mod swap;
 mod turn;
 
@@ -26,6 +28,7 @@ Usage: cargo bench --workspace --bench corral -- [PART]...
 
 Parts, all of them if none is named:
   route          a trivial route against plain hyper
+  streams        memory and processor time of open streams, from 1 to 1,000
   swap           replacing the chat logic: what it takes, and what clients notice
   turn           where the time of a chat turn goes
   sessions       the session stores, and redis-py
@@ -49,6 +52,7 @@ BENCH_SHORT=1 measures less; BENCH_CONTROL=1 has a second llama-server stand in 
 #[derive(Clone, Copy)]
 enum Part {
     Route,
+    Streams,
     Swap,
     Turn,
     Sessions,
@@ -71,6 +75,7 @@ fn main() -> Result<()> {
         for part in parts {
             match part {
                 Part::Route => trivial_route().await?,
+                Part::Streams => streams::measure().await?,
                 Part::Swap => swap::compare().await?,
                 Part::Turn => turn::stages().await?,
                 Part::Sessions => stores::sessions::compare().await?,
@@ -89,6 +94,7 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
             // Cargo itself adds the first.
             "--bench" | "whole" => {}
             "route" => parts.push(Part::Route),
+            "streams" => parts.push(Part::Streams),
             "swap" => parts.push(Part::Swap),
             "turn" => parts.push(Part::Turn),
             "sessions" => parts.push(Part::Sessions),
@@ -104,7 +110,7 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
         }
     }
     if parts.is_empty() {
-        parts = vec![Part::Route, Part::Swap, Part::Turn, Part::Sessions, Part::Vectors];
+        parts = vec![Part::Route, Part::Streams, Part::Swap, Part::Turn, Part::Sessions, Part::Vectors];
         parts.extend(Scenario::ALL.map(Part::Inference));
     }
     Ok(parts)

@@ -13,8 +13,8 @@ use std::{
 
 /// The odds at which failures are taken for no chance.
 const ODDS: f64 = 1e-5;
-/// Standard errors between two mean times that are taken for no chance.
-const APART: f64 = 5.0;
+/// Standard errors beyond what is allowed that are taken for no chance.
+const APART: f64 = 4.0;
 /// Fewer failures say nothing.
 const FEWEST_FAILURES: usize = 3;
 /// Fewer answers say nothing of times.
@@ -137,7 +137,7 @@ impl Guard {
         }
         let ((slow, slow_error), (usual, usual_error)) = (mean(&canary), mean(&serving));
         let error = (slow_error + usual_error).sqrt().max(f64::EPSILON);
-        let worse = slow - usual > most.ln() && (slow - usual) / error > APART;
+        let worse = (slow - usual - most.ln()) / error > APART;
         worse.then(|| {
             let (slow, usual) = (slow.exp() * 1e3, usual.exp() * 1e3);
             format!("an answer takes {slow:.0} ms, {usual:.0} ms with what serves (geometric means)")
@@ -204,7 +204,7 @@ mod tests {
 
     /// After how many of 2,000 requests, one in ten the canary's, the guard speaks.
     fn spoken(seed: u64, failing: (f64, f64), slower: f64) -> Option<usize> {
-        let mut chance = Chance(seed * 0x9E37_79B9_7F4A_7C15 + 1);
+        let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let mut guard = Guard::new(Settings::default());
         let now = Instant::now();
         (0..2000).find(|_| {

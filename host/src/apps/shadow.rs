@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Turns that are answered once more at the same time. What comes meanwhile is left out: those who are answered do not
 /// wait for it.
-const AT_ONCE: u32 = 2;
+pub const AT_ONCE: u32 = 2;
 
 /// A place for one more turn.
 pub type Place = OwnedSemaphorePermit;

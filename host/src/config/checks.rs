@@ -101,6 +101,8 @@ fn stores(config: &Config, found: &mut Problems) {
         ("wasm.cache", &config.wasm.cache.to_string_lossy()),
         ("vectors.collection", &config.vectors.collection),
     ]);
+    let warm = config.wasm.warm_memory;
+    found.unless(warm <= MAX_MEMORY, "wasm.warm_memory", quoted(warm), "expected at most \"64 MiB\"");
     sessions(&config.sessions, found);
     vectors(&config.vectors, found);
 }

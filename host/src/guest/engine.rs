@@ -21,6 +21,15 @@ const TICK: Duration = Duration::from_millis(2);
 /// An application is a gateway and its logic.
 const COMPONENTS: u32 = 2;
 
+/// What stays ready of instances that have ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Warm {
+    /// Places that keep their component's image mapped for the next one of it.
+    pub places: u32,
+    /// Memory that each of them keeps resident.
+    pub memory: ByteSize,
+}
+
 /// A Wasm engine and the thread that counts its epochs.
 pub struct Engine {
     wasm: wasmtime::Engine,
@@ -29,9 +38,9 @@ pub struct Engine {
 
 impl Engine {
     /// An engine with room for so many instances of applications at once.
-    pub fn new(instances: u32) -> anyhow::Result<Self> {
+    pub fn new(instances: u32, warm: Warm) -> anyhow::Result<Self> {
         let mut config = config();
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, warm)));
         let wasm = wasmtime::Engine::new(&config)
             .map_err(anyhow::Error::from)
             .context("starting the Wasm engine (each instance reserves address space: is apps.NAME.limits.instances too high?)")?;
@@ -74,7 +83,7 @@ fn config() -> Config {
     config
 }
 
-fn pool(instances: u32) -> PoolingAllocationConfig {
+fn pool(instances: u32, warm: Warm) -> PoolingAllocationConfig {
     let modules = instances.saturating_mul(COMPONENTS);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
@@ -89,7 +98,8 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .max_memory_size(usize::try_from(MAX_MEMORY.as_u64()).unwrap_or(usize::MAX))
         // What stays mapped between two uses of a slot; `pagemap_scan` (Linux 6.7) finds the
         // pages that were written, so that only those are reset.
-        .linear_memory_keep_resident(4 << 20)
+        .max_unused_warm_slots(warm.places.saturating_mul(COMPONENTS))
+        .linear_memory_keep_resident(usize::try_from(warm.memory.as_u64()).unwrap_or(usize::MAX))
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
     pool
@@ -107,7 +117,7 @@ mod tests {
             engine.precompile_compatibility_hash().hash(&mut hasher);
             hasher.finish()
         };
-        let pooled = Engine::new(1).unwrap();
+        let pooled = Engine::new(1, Warm { places: 1, memory: ByteSize::mib(1) }).unwrap();
         assert_eq!(fingerprint(pooled.wasm()), fingerprint(&Engine::compiler().unwrap()));
     }
 }
