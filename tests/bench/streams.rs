@@ -26,7 +26,8 @@ pub async fn measure() -> Result<()> {
         anyhow::Ok(host.memory()? as f64 / 1024.0)
     };
     let client = host.client()?;
-    let never = json!({ "session_id": "2f1b6a0e-0000-4000-8000-000000000000", "message": "Say it and never end." });
+    let never =
+        json!({ "session_id": "2f1b6a0e-0000-4000-8000-000000000000", "message": "Say it and never end." });
     // What the first one needs once stays.
     drop(opened(client.stream(&never).await?).await?);
     let idle = resident().await?;

@@ -1,21 +1,20 @@
 //! `corral apps`, `corral deploy` and `corral rollback`: the applications of a running host and their generations.
 
-use super::{Settings, operator::Operator, registry, say, say_json};
+mod state;
+
+use super::{Settings, operator::Operator, registry, say_json};
 use crate::apps::signature;
 use anyhow::Context;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use clap::ValueEnum;
 use reqwest::{Method, RequestBuilder};
-use serde::{Deserialize, Serialize};
+use state::{State, States};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 use url::form_urlencoded;
-
-/// The state of the generation that new requests begin with.
-const SERVING: &str = "serving";
 
 /// What `corral apps` can be told.
 #[derive(Debug, clap::Args)]
@@ -113,57 +112,6 @@ enum Component {
     Logic,
 }
 
-/// What the host says of an application.
-#[derive(Debug, Serialize, Deserialize)]
-struct State {
-    name: String,
-    route: String,
-    generations: Vec<Generation>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Generation {
-    number: u64,
-    state: String,
-    requests: usize,
-    gateway: String,
-    logic: String,
-    digest: String,
-    made: String,
-    by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    canary: Option<Trial>,
-}
-
-/// How a canary does.
-#[derive(Debug, Serialize, Deserialize)]
-struct Trial {
-    weight: f64,
-    header: Option<String>,
-    answered: usize,
-    failed: usize,
-    serving_answered: usize,
-    serving_failed: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shadow: Option<Shadow>,
-}
-
-/// What it has answered unheard.
-#[derive(Debug, Serialize, Deserialize)]
-struct Shadow {
-    same: u64,
-    other: u64,
-    failed: u64,
-    skipped: u64,
-}
-
-#[derive(Deserialize)]
-struct States {
-    apps: Vec<State>,
-}
-
 pub(super) fn list(args: &List) -> anyhow::Result<ExitCode> {
     ask(args, |operator| Ok(operator.request(Method::GET, "/apps")))
 }
@@ -202,9 +150,8 @@ pub(super) async fn deploy_logic(
 ) -> anyhow::Result<u64> {
     let request = named(deployment(operator, app, Component::Logic, None, &[]), Some(by)).body(bytes);
     let States { apps } = operator.send(request).await?;
-    let mut generations = apps.iter().filter(|state| state.name == app).flat_map(|state| &state.generations);
-    let serving = generations.find(|generation| generation.state == SERVING);
-    Ok(serving.context("the host serves no generation of it")?.number)
+    let serving = apps.iter().find(|state| state.name == app).and_then(State::serving);
+    serving.context("the host serves no generation of it")
 }
 
 pub(super) fn change_canary(args: &Canary) -> anyhow::Result<ExitCode> {
@@ -286,37 +233,7 @@ fn ask(
     if list.json {
         say_json(&apps)?;
     } else {
-        apps.iter().try_for_each(tell)?;
+        apps.iter().try_for_each(State::tell)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn tell(state: &State) -> anyhow::Result<()> {
-    say(&format!("{} at {}", state.name, state.route))?;
-    for Generation { number, state, requests, gateway, logic, made, by, canary, .. } in &state.generations {
-        let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
-        let (gateway, logic) = (short(gateway), short(logic));
-        say(&format!(
-            "  {number:>4}  {state:<8}  {requests} requests  gateway {gateway}  logic {logic}  {made}  by {by}"
-        ))?;
-        canary.iter().try_for_each(tell_canary)?;
-    }
-    state.note.iter().try_for_each(|note| say(&format!("  {note}")))?;
-    Ok(())
-}
-
-fn tell_canary(canary: &Trial) -> anyhow::Result<()> {
-    let Trial { weight, header, answered, failed, serving_answered, serving_failed, shadow } = canary;
-    let header =
-        header.as_ref().map(|header| format!(", and requests by their {header}")).unwrap_or_default();
-    say(&format!("        {weight} % of the sessions{header}"))?;
-    say(&format!(
-        "        {failed} of {answered} requests failed; {serving_failed} of {serving_answered} with what serves"
-    ))?;
-    if let Some(Shadow { same, other, failed, skipped }) = shadow {
-        say(&format!(
-            "        unheard: {same} answers the same, {other} others, {failed} failed, {skipped} turns skipped"
-        ))?;
-    }
-    Ok(())
 }
