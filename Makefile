@@ -10,7 +10,7 @@ endif
 WASM := --profile component --target wasm32-wasip2
 COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 EXAMPLES := -p starter -p quotes
-GUESTS := -p hostile -p parrot
+GUESTS := -p hostile -p parrot -p plain
 
 .PHONY: help setup services components examples guests build run test test-vulkan check-cuda check bench clean
 .DEFAULT_GOAL := help

@@ -135,7 +135,8 @@ impl Config {
             let adapters = model.adapters.values_mut().map(|adapter| &mut adapter.path);
             [&mut model.model].into_iter().chain(&mut model.spill_folder).chain(adapters)
         });
-        let components = self.apps.values_mut().flat_map(|app| [&mut app.gateway, &mut app.logic]);
+        let components =
+            self.apps.values_mut().flat_map(|app| [&mut app.gateway].into_iter().chain(&mut app.logic));
         for path in own
             .into_iter()
             .chain(secrets.into_iter().flatten())
@@ -144,6 +145,12 @@ impl Config {
             .chain(further)
         {
             *path = folder.join(&*path);
+        }
+        let texts = self.apps.values_mut().flat_map(|app| app.config.values_mut());
+        for file in texts.filter_map(|value| value.as_table_mut()?.get_mut("file")) {
+            if let Some(path) = file.as_str() {
+                *file = folder.join(path).display().to_string().into();
+            }
         }
     }
 }

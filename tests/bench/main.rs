@@ -16,11 +16,13 @@ mod swap;
 mod turn;
 
 use anyhow::{Result, bail};
-use e2e::{Host, Settings};
+use e2e::{Host, Settings, root};
 use inference::Scenario;
 
 /// A route that the gateway answers by itself: instance, routing, a JSON body.
 const ROUTE: &str = "/api/v1/nowhere";
+/// One that a component without chat logic answers.
+const ALONE: &str = "/plain/hello";
 const ROUNDS: usize = 5;
 
 const HELP: &str = "\
@@ -117,15 +119,21 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
 }
 
 async fn trivial_route() -> Result<()> {
-    let host = Host::with(Settings::new()?.set("log.filter", "warn")).await?;
+    let alone = root().join("target/wasm32-wasip2/component/plain.wasm").display().to_string();
+    let settings = Settings::new()?.set("apps.plain.gateway", alone).set("apps.plain.route", "/plain");
+    let host = Host::with(settings.set("log.filter", "warn")).await?;
     let plain = plain::Server::start().await?;
     let mut ratios = Vec::new();
     println!("trivial route, {} connections, requests per second:", load::CONNECTIONS);
     for _ in 0..ROUNDS {
         let floor = load::requests_per_second(plain.address(), ROUTE).await?;
         let corral = load::requests_per_second(host.address()?, ROUTE).await?;
+        let alone = load::requests_per_second(host.address()?, ALONE).await?;
         ratios.push(floor / corral);
-        println!("  plain hyper {floor:>8.0}   corral {corral:>8.0}   ratio {:.2}", floor / corral);
+        let (gateway, alone_ratio) = (floor / corral, floor / alone);
+        println!(
+            "  plain hyper {floor:>7.0}   gateway and logic {corral:>7.0}, ratio {gateway:.2}   a component alone {alone:>7.0}, ratio {alone_ratio:.2}"
+        );
     }
     ratios.sort_by(f64::total_cmp);
     println!("  median: plain hyper is {:.2} times as fast", ratios[ROUNDS / 2]);

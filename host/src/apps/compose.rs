@@ -13,12 +13,17 @@ const TURNS: &str = "corral:chat/turns";
 /// What the host calls.
 const HANDLER: &str = "wasi:http/incoming-handler";
 
-/// The composition of both, after checking what each imports and exports.
+/// The composition of both, after checking what each imports and exports. Without a logic it is the gateway.
 pub(super) fn compose(gateway: Vec<u8>, logic: Vec<u8>, granted: &Grants) -> anyhow::Result<Vec<u8>> {
     let mut graph = CompositionGraph::new();
+    let alone = logic.is_empty().then(|| gateway.clone());
     let gateway = component::decode(&mut graph, "gateway", gateway)?;
+    if let Some(alone) = alone {
+        check_gateway(&graph, &gateway, granted, None)?;
+        return Ok(alone);
+    }
     let logic = component::decode(&mut graph, "logic", logic)?;
-    check_gateway(&graph, &gateway, granted)?;
+    check_gateway(&graph, &gateway, granted, Some(TURNS))?;
     check_logic(&graph, &logic, granted)?;
     check_turns(&graph, &gateway, &logic)?;
 
@@ -28,12 +33,17 @@ pub(super) fn compose(gateway: Vec<u8>, logic: Vec<u8>, granted: &Grants) -> any
     graph.encode(EncodeOptions::default()).context("encoding the composed component")
 }
 
-fn check_gateway(graph: &CompositionGraph, gateway: &Package, granted: &Grants) -> anyhow::Result<()> {
+fn check_gateway(
+    graph: &CompositionGraph,
+    gateway: &Package,
+    granted: &Grants,
+    linked: Option<&str>,
+) -> anyhow::Result<()> {
     let world = component::world(graph, gateway);
     if !world.exports.keys().any(|name| component::interface(name) == HANDLER) {
         bail!("the gateway does not export {HANDLER}");
     }
-    grants::check("gateway", world.imports.keys().map(String::as_str), &granted.gateway, Some(TURNS))
+    grants::check("gateway", world.imports.keys().map(String::as_str), &granted.gateway, linked)
 }
 
 fn check_logic(graph: &CompositionGraph, logic: &Package, granted: &Grants) -> anyhow::Result<()> {

@@ -15,8 +15,9 @@ use std::{
 pub struct Config {
     /// The gateway component's file.
     pub gateway: PathBuf,
-    /// The chat logic component's file.
-    pub logic: PathBuf,
+    /// The chat logic component's file. None: the gateway is all there is, any component that answers HTTP.
+    #[serde(default)]
+    pub logic: Option<PathBuf>,
     /// The host name that the application serves; none is every one.
     #[serde(default)]
     pub host: Option<String>,

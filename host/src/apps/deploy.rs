@@ -219,7 +219,7 @@ impl Deployer {
         let record =
             Record { number, parts, signatures, settings: base.settings, made: Timestamp::now(), by };
         let generation = Generation::new(record, built.digest, built.program);
-        if app.config().probe {
+        if app.config().probe && app.config().logic.is_some() {
             probe.pass(&generation).await.map_err(Stage::Probe.refuse())?;
         }
         self.record(&chosen, &generation, gateway, logic, canary.clone()).await?;
@@ -280,7 +280,11 @@ async fn to_its_end<T: Send + 'static>(
 
 /// The digest of what is to be deployed, if it is what it should be.
 fn verify(config: &Config, change: &Change) -> anyhow::Result<String> {
+    if change.part == Part::Logic && config.logic.is_none() {
+        bail!("this application has no logic: its gateway is all of it");
+    }
     let size = change.bytes.len() as u64;
+    ensure!(size > 0, "the component is empty");
     ensure!(size <= MAX_SIZE, "the component has {size} bytes, the limit is {MAX_SIZE}");
     let found = digest(&change.bytes);
     if let Some(wanted) = &change.digest

@@ -22,6 +22,10 @@ const FEWEST_TIMES: usize = 30;
 /// With fewer requests to compare with, half of the canary's have to fail, and at least so many of them.
 const FEWEST_COMPARED: usize = 20;
 const FEWEST_ALONE: usize = 10;
+/// Between two comparisons, which take the longer the more there is to compare.
+const PAUSE: Duration = Duration::from_millis(100);
+/// With no more of the canary's outcomes than this, a failure is looked at when it happens.
+const FEW: usize = 64;
 /// Outcomes of each side that are remembered at most.
 const MOST: usize = 4096;
 
@@ -71,12 +75,14 @@ pub struct Guard {
     settings: Settings,
     canary: VecDeque<(Instant, Outcome)>,
     serving: VecDeque<(Instant, Outcome)>,
+    /// When both sides were compared last.
+    compared: Option<Instant>,
 }
 
 impl Guard {
     /// Nothing is known yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, canary: VecDeque::new(), serving: VecDeque::new() }
+        Self { settings, canary: VecDeque::new(), serving: VecDeque::new(), compared: None }
     }
 
     /// Takes an outcome, and says what is wrong with the canary if that is clear by now.
@@ -98,7 +104,12 @@ impl Guard {
         if side == Side::Serving || !self.settings.enabled {
             return None;
         }
-        if outcome.failed { self.failures() } else { self.times() }
+        let due = self.compared.is_none_or(|compared| now.duration_since(compared) >= PAUSE);
+        if !due && !(outcome.failed && self.canary.len() <= FEW) {
+            return None;
+        }
+        self.compared = Some(now);
+        self.failures().or_else(|| self.times())
     }
 
     /// What was counted within the window.
@@ -206,8 +217,9 @@ mod tests {
     fn spoken(seed: u64, failing: (f64, f64), slower: f64) -> Option<usize> {
         let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let mut guard = Guard::new(Settings::default());
-        let now = Instant::now();
-        (0..2000).find(|_| {
+        let begun = Instant::now();
+        (0..2000).find(|request| {
+            let now = begun + PAUSE * u32::try_from(*request).unwrap();
             let (side, failing, slower) = match chance.next() < 0.1 {
                 true => (Side::Canary, failing.1, slower),
                 false => (Side::Serving, failing.0, 1.0),

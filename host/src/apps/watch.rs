@@ -44,7 +44,8 @@ pub fn start(deployer: &Deployer) -> Vec<JoinHandle<()>> {
 
 async fn watch(deployer: Deployer, app: Arc<App>) {
     let Config { gateway, logic, .. } = app.config();
-    let mut files = [Watched::new(Part::Gateway, gateway), Watched::new(Part::Logic, logic)];
+    let logic = logic.iter().map(|path| Watched::new(Part::Logic, path));
+    let mut files: Vec<_> = [Watched::new(Part::Gateway, gateway)].into_iter().chain(logic).collect();
     loop {
         tokio::time::sleep(PAUSE).await;
         for file in &mut files {

@@ -295,12 +295,14 @@ fn session_expiration_is_seconds_and_yields_to_the_setting_itself() {
 fn relative_paths_are_meant_from_the_files_folder() {
     let secrets =
         "[sessions.redis]\npassword_file = \"secrets/redis\"\n[vectors.chroma]\ntoken_file = \"/run/token\"";
-    let text = format!("{APP}[store]\npath = \"/var/corral.db\"\n{secrets}");
+    let own = "[apps.chat.config]\nkey = { file = \"secrets/key\" }";
+    let text = format!("{APP}{own}\n[store]\npath = \"/var/corral.db\"\n{secrets}");
     let config = Config::parse(Path::new("/etc/corral/runtime.toml"), &text, []).unwrap();
     assert_eq!(config.store.path, Path::new("/var/corral.db"));
     assert_eq!(config.wasm.cache, Path::new("/etc/corral/.corral/cache"));
     assert_eq!(config.admin.token_file, Path::new("/etc/corral/.corral/admin-token"));
-    assert_eq!(config.apps["chat"].logic, Path::new("/etc/corral/l.wasm"));
+    assert_eq!(config.apps["chat"].logic.as_deref(), Some(Path::new("/etc/corral/l.wasm")));
+    assert_eq!(config.apps["chat"].config["key"]["file"].as_str(), Some("/etc/corral/secrets/key"));
     assert_eq!(config.sessions.redis.password_file.as_deref(), Some(Path::new("/etc/corral/secrets/redis")));
     assert_eq!(config.vectors.chroma.token_file.as_deref(), Some(Path::new("/run/token")));
 }

@@ -1,5 +1,6 @@
 //! Chat logic is replaced while people are talking.
 
+mod alone;
 mod canary;
 mod kept;
 mod load;

@@ -22,7 +22,8 @@ struct Generation {
     state: String,
     requests: usize,
     gateway: String,
-    logic: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logic: Option<String>,
     digest: String,
     made: String,
     by: String,
@@ -70,7 +71,8 @@ impl State {
         for Generation { number, state, requests, gateway, logic, made, by, canary, .. } in &self.generations
         {
             let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
-            let (gateway, logic) = (short(gateway), short(logic));
+            let gateway = short(gateway);
+            let logic = logic.as_deref().map_or_else(|| "none".to_owned(), short);
             say(&format!(
                 "  {number:>4}  {state:<8}  {requests} requests  gateway {gateway}  logic {logic}  {made}  by {by}"
             ))?;

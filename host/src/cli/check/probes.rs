@@ -21,9 +21,9 @@ const EMBEDDING: [&str; 5] =
 
 /// An application's components: files, then whether they can be put together with what they are granted.
 pub(super) fn app(name: &str, app: &crate::apps::Config) -> Vec<Finding> {
-    let parts = [("gateway", &app.gateway), ("logic", &app.logic)];
-    let files: Vec<_> =
-        parts.iter().map(|(part, path)| component(format!("apps.{name}.{part}"), path)).collect();
+    let parts = [("gateway", Some(&app.gateway)), ("logic", app.logic.as_ref())];
+    let parts = parts.iter().filter_map(|(part, path)| Some((part, (*path)?)));
+    let files: Vec<_> = parts.map(|(part, path)| component(format!("apps.{name}.{part}"), path)).collect();
     if files.iter().any(|finding| !finding.ok) {
         return files;
     }

@@ -59,7 +59,8 @@ struct Version {
     /// Requests under way with it.
     requests: usize,
     gateway: String,
-    logic: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logic: Option<String>,
     /// Of both, composed.
     digest: String,
     /// When it was made.
@@ -197,6 +198,9 @@ impl State {
             }
         }
         versions.sort_by_key(|version| version.number);
+        if app.config().logic.is_none() {
+            versions.iter_mut().for_each(|version| version.logic = None);
+        }
         let (name, route) = (app.name().to_owned(), app.route().describe());
         Self { name, route, generations: versions, note: app.last_note() }
     }
@@ -225,7 +229,7 @@ impl Version {
             state,
             requests,
             gateway: record.parts.gateway.clone(),
-            logic: record.parts.logic.clone(),
+            logic: Some(record.parts.logic.clone()),
             digest: generation.digest().to_owned(),
             made: record.made.to_string(),
             by: record.by.clone(),
