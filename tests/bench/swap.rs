@@ -30,7 +30,7 @@ pub async fn compare() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let logic = folder.path().join("logic.wasm");
     fs::write(&logic, parrot(1)?)?;
-    let settings = Settings::new()?.set("apps.chat.logic", logic.display().to_string());
+    let settings = Settings::new()?.own_cache().set("apps.chat.logic", logic.display().to_string());
     let host = Host::with(settings.set("log.filter", "warn")).await?;
     let operated = Arc::new(Operated { host, deployed: AtomicU32::new(0) });
     deployments(&operated).await?;

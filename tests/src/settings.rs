@@ -5,6 +5,9 @@ use anyhow::{Context, Result};
 use std::{fs, path::Path};
 use toml::{Table, Value};
 
+/// What hosts compile, shared by those of all tests that do not test it: most start with the same components.
+const CACHE: &str = "target/e2e-cache";
+
 /// Settings by their full names, such as `inference.queue`.
 #[derive(Clone)]
 pub struct Settings(Table);
@@ -31,10 +34,17 @@ impl Settings {
         Ok(settings
             .set("server.listen", "127.0.0.1:0")
             .set("admin.listen", "127.0.0.1:0")
+            .set("wasm.cache", root().join(CACHE).display().to_string())
             .set("inference.threads", 1)
             .set("inference.n_ubatch", 32)
             .set("inference.flash_attention", "on")
             .set("log.format", "json"))
+    }
+
+    /// Compiles for itself, in its own folder.
+    #[must_use]
+    pub fn own_cache(self) -> Self {
+        self.set("wasm.cache", ".corral/cache")
     }
 
     /// Sets one.

@@ -105,7 +105,8 @@ impl Guard {
             return None;
         }
         let due = self.compared.is_none_or(|compared| now.duration_since(compared) >= PAUSE);
-        if !due && !(outcome.failed && self.canary.len() <= FEW) {
+        let at_once = outcome.failed && self.canary.len() <= FEW;
+        if !due && !at_once {
             return None;
         }
         self.compared = Some(now);

@@ -21,10 +21,10 @@ use tokio::process::Command;
 const TIMES: usize = 16;
 const GENERATION: &str = "x-corral-generation";
 
-/// Settings whose chat logic is the parrot in a file.
+/// Settings whose chat logic is the parrot in a file, and which compile for themselves: deploying is that too.
 fn settings(logic: &Path) -> Result<Settings> {
     fs::write(logic, parrot(1)?)?;
-    Ok(Settings::new()?.set("apps.chat.logic", logic.display().to_string()))
+    Ok(Settings::new()?.own_cache().set("apps.chat.logic", logic.display().to_string()))
 }
 
 /// What a command says, of a host whose settings are where it runs.

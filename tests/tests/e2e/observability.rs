@@ -61,7 +61,7 @@ async fn metrics_need_the_token_and_count_requests_and_tokens() -> Result<()> {
 #[tokio::test]
 async fn the_token_is_for_its_owner_alone() -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let host = Host::start().await?;
+    let host = Host::with(Settings::new()?.own_cache()).await?;
     for (file, mode) in
         [(".corral/admin-token", 0o600), (".corral/corral.db", 0o600), (".corral/cache", 0o700)]
     {

@@ -87,8 +87,8 @@ async fn logic_that_does_not_fill_the_gateways_import_is_refused() -> Result<()>
 
 #[tokio::test]
 async fn compiled_components_are_kept_for_the_next_start() -> Result<()> {
-    let settings = Settings::new()?;
-    let host = Host::with(Settings::new()?).await?;
+    let settings = Settings::new()?.own_cache();
+    let host = Host::with(settings.clone()).await?;
     let cache = host.folder().join(".corral/cache");
     let files = || anyhow::Ok(std::fs::read_dir(&cache)?.collect::<Result<Vec<_>, _>>()?.len());
     assert_eq!(files()?, 1);
