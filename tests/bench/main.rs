@@ -10,26 +10,20 @@
 mod inference;
 mod load;
 mod plain;
+mod route;
 mod stores;
 mod streams;
 mod swap;
 mod turn;
 
 use anyhow::{Result, bail};
-use e2e::{Host, Settings, root};
 use inference::Scenario;
-
-/// A route that the gateway answers by itself: instance, routing, a JSON body.
-const ROUTE: &str = "/api/v1/nowhere";
-/// One that a component without chat logic answers.
-const ALONE: &str = "/plain/hello";
-const ROUNDS: usize = 5;
 
 const HELP: &str = "\
 Usage: cargo bench --workspace --bench corral -- [PART]...
 
 Parts, all of them if none is named:
-  route          a trivial route against plain hyper
+  route          a trivial route against plain hyper, and against wasmtime serve
   streams        memory and processor time of open streams, from 1 to 1,000
   swap           replacing the chat logic: what it takes, and what clients notice
   turn           where the time of a chat turn goes
@@ -45,6 +39,7 @@ Parts, all of them if none is named:
 
   whole          has Chroma filled with all 100,000 passages twice, whatever time that takes
 
+`route` has `wasmtime serve` beside Corral if WASMTIME names the program, by an absolute path.
 The parts of `inference` have llama.cpp's server beside Corral if a variable names it, by an absolute path:
   LLAMA_SERVER=/usr/bin/llama-server cargo bench --workspace --bench corral -- inference
 Model, threads, n_ctx, n_batch, n_ubatch and parallel of both are what CORRAL_INFERENCE__THREADS and its like say.
@@ -76,7 +71,7 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         for part in parts {
             match part {
-                Part::Route => trivial_route().await?,
+                Part::Route => route::compare().await?,
                 Part::Streams => streams::measure().await?,
                 Part::Swap => swap::compare().await?,
                 Part::Turn => turn::stages().await?,
@@ -116,28 +111,4 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
         parts.extend(Scenario::ALL.map(Part::Inference));
     }
     Ok(parts)
-}
-
-async fn trivial_route() -> Result<()> {
-    let alone = root().join("target/wasm32-wasip2/component/plain.wasm").display().to_string();
-    let settings = Settings::new()?.set("apps.plain.gateway", alone).set("apps.plain.route", "/plain");
-    let host = Host::with(settings.set("log.filter", "warn")).await?;
-    let plain = plain::Server::start().await?;
-    let mut ratios = Vec::new();
-    println!("trivial route, {} connections, requests per second:", load::CONNECTIONS);
-    for _ in 0..ROUNDS {
-        let floor = load::requests_per_second(plain.address(), ROUTE).await?;
-        let corral = load::requests_per_second(host.address()?, ROUTE).await?;
-        let alone = load::requests_per_second(host.address()?, ALONE).await?;
-        ratios.push(floor / corral);
-        let (gateway, alone_ratio) = (floor / corral, floor / alone);
-        println!(
-            "  plain hyper {floor:>7.0}   gateway and logic {corral:>7.0}, ratio {gateway:.2}   a component alone {alone:>7.0}, ratio {alone_ratio:.2}"
-        );
-    }
-    ratios.sort_by(f64::total_cmp);
-    println!("  median: plain hyper is {:.2} times as fast", ratios[ROUNDS / 2]);
-    let one = load::latency(host.address()?, ROUTE).await? - load::latency(plain.address(), ROUTE).await?;
-    println!("  one request alone: {:.0} µs more than plain hyper", one * 1e6);
-    Ok(())
 }

@@ -11,12 +11,14 @@ mod process;
 mod proxy;
 mod redis;
 mod registry;
+mod wasmtime;
 
 pub use chroma::Chroma;
 pub use llama::LlamaServer;
 pub use proxy::{Fault, Proxy};
 pub use redis::Redis;
 pub use registry::Registry;
+pub use wasmtime::Wasmtime;
 
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
