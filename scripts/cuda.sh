@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Shows on a machine without a graphics processor that the feature `cuda` compiles, links and starts: llama.cpp's kernels
-# for one architecture (CORRAL_CUDA, sm_90 as it comes), and the engine's unit tests linked with them.
+# for one architecture (CORRAL_CUDA, sm_90 as it comes), and the engine's tests linked with them, which then answers on
+# the processor.
 #
 # The toolkit comes as Python packages, by version and hash (cuda.txt), into .corral/cuda; there is neither a static
-# cuBLAS nor a driver among them, so both stay out. Outside of `make test` for its time, two thirds of an hour of
-# processor time. Not here: computing on such a processor, which needs one.
+# cuBLAS nor a driver among them, so both stay out. Outside of `make test` for its time, an hour of processor time. Not
+# here: computing on such a processor, which needs one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/say.sh
@@ -23,7 +24,9 @@ main() {
   export CMAKE_CUDA_ARCHITECTURES=$architecture LD_LIBRARY_PATH=$toolkit/lib LIBRARY_PATH=$toolkit/lib
   export PATH=$toolkit/bin:$PATH
   local features=cuda,llama-cpp-2/cuda-no-vmm,llama-cpp-2/dynamic-link
-  cargo test --release --target-dir $target -p corral-inference --features $features --lib
+  local test=(cargo test --release --target-dir $target -p corral-inference --features $features)
+  "${test[@]}" --lib
+  "${test[@]}" --test engine -- answers::
   kernels
 }
 
