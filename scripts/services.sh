@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the servers that tests and benches start, unless they are there: Redis and a registry from Debian's packages
-# (and minisign, with which tests sign), and ChromaDB in a virtual environment of its own, .corral/services/venv, by version and hash
-# (services.txt). The clients in Python that tests run are there too, and Node.js.
+# (and minisign, with which tests sign), and ChromaDB in a virtual environment of its own, .corral/services/venv, by
+# version and hash (services.txt). The clients in Python that tests run are there too, and Node.js.
 #
 # Nothing runs afterwards: each test starts the servers that it needs. Not here: what running Corral needs (setup.sh).
 set -euo pipefail

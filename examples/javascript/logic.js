@@ -13,7 +13,7 @@ const PASSAGES = 3;
 const ANSWER_TOKENS = 256;
 
 // What a host error is to the person who asked. Every other one means that it does not work now.
-const TOLD = new Set(['context-overflow', 'overloaded', 'invalid-argument', 'deadline']);
+const TOLD = new Set(['context-overflow', 'overloaded', 'invalid-argument', 'deadline', 'no-such-model']);
 
 /** Calls the host, whose errors come as exceptions with a payload. */
 function asked(call) {
@@ -22,7 +22,7 @@ function asked(call) {
   } catch (error) {
     const payload = error.payload ?? {};
     if (payload.tag === 'not-found') throw { tag: 'session-not-found' };
-    throw TOLD.has(payload.tag) || payload.tag === 'no-such-model' ? payload : { tag: 'unavailable' };
+    throw TOLD.has(payload.tag) ? payload : { tag: 'unavailable' };
   }
 }
 

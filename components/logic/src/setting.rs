@@ -4,11 +4,11 @@ use crate::{Error, Host, unavailable};
 use std::str::FromStr;
 
 /// The value of `key`, or none if it is not set. One that cannot be read is the operator's to mend: the log says which,
-/// and what `form` was expected.
+/// and what `form` was expected, but not the value, which may be secret.
 pub fn setting<T: FromStr>(host: &impl Host, key: &str, form: &str) -> Result<Option<T>, Error> {
     let Some(text) = host.setting(key) else { return Ok(None) };
     let parsed = text.trim().parse().ok();
-    parsed.map(Some).ok_or_else(|| unavailable(&format!("config key {key} = {text:?}: expected {form}")))
+    parsed.map(Some).ok_or_else(|| unavailable(&format!("config key {key}: expected {form}")))
 }
 
 #[cfg(test)]

@@ -176,14 +176,14 @@ impl Deployer {
         change: Change,
     ) -> Result<Arc<Generation>, Refusal> {
         let (component, by) = (change.part.name(), change.by.clone());
-        let done = if change.canary.is_some() { "canary" } else { "deployed" };
+        let outcome = if change.canary.is_some() { "canary" } else { "deployed" };
         let replaced = self.replace(app, shelf, change).await;
-        let outcome = replaced.as_ref().map_or_else(|refusal| refusal.stage.name(), |_| done);
+        let outcome = replaced.as_ref().map_or_else(|refusal| refusal.stage.name(), |_| outcome);
         self.0.metrics.deployed(app.name(), outcome);
         match &replaced {
             Ok(generation) => {
                 let Record { number, .. } = generation.record();
-                tracing::info!(app = app.name(), generation = number, component, by, done, "deployed");
+                tracing::info!(app = app.name(), generation = number, component, by, outcome, "deployed");
             }
             Err(refusal) => {
                 tracing::error!(app = app.name(), component, by, cause = %refusal, "not deployed");

@@ -97,14 +97,19 @@ impl<'a> Loader<'a> {
         let current = self.current(plan, &records)?;
 
         let number = current.record().number;
-        let earlier = records.iter().rev().filter(|record| record.number != number).take(keep.max(1) - 1);
+        let trial = self.trial();
+        let on_trial = |record: &Record| trial.as_ref().is_some_and(|(number, _)| *number == record.number);
+        let others = records.iter().rev().filter(|record| record.number != number).enumerate();
+        // What is on trial is kept, however few others are.
+        let earlier = others.filter(|(place, record)| *place < keep.max(1) - 1 || on_trial(record));
+        let earlier = earlier.map(|(_, record)| record);
         // What does not fit the settings of today may fit those of tomorrow.
         self.shelf.retain(&earlier.clone().chain([current.record()]).collect::<Vec<_>>())?;
         let mut kept = vec![current.clone()];
         kept.extend(earlier.filter_map(|record| self.earlier(record)));
         kept.sort_by_key(|generation| generation.record().number);
         let newest = newest.max(number);
-        let canary = self.canary(number, &kept);
+        let canary = self.canary(trial.clone(), number, &kept);
         let app = App::new(self.name, self.config, self.slots, self.shelf, current, kept, newest);
         if let Some((generation, terms)) = canary {
             app.try_out(Canary::begin(generation, terms, deploy.guard), deploy.drain);
@@ -149,14 +154,23 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// What was on trial beside the generation that serves.
-    fn canary(&self, serving: u64, kept: &[Arc<Generation>]) -> Option<(Arc<Generation>, Terms)> {
-        let told = self.shelf.canary().unwrap_or_else(|error| {
+    /// The number of what was on trial, and its terms.
+    fn trial(&self) -> Option<(u64, Terms)> {
+        self.shelf.canary().unwrap_or_else(|error| {
             let (app, cause) = (self.name, format!("{error:#}"));
             tracing::error!(app, cause, "what was on trial is not known");
             None
-        });
-        let (number, terms) = told?;
+        })
+    }
+
+    /// What is on trial beside the generation that serves.
+    fn canary(
+        &self,
+        trial: Option<(u64, Terms)>,
+        serving: u64,
+        kept: &[Arc<Generation>],
+    ) -> Option<(Arc<Generation>, Terms)> {
+        let (number, terms) = trial?;
         let found = kept.iter().find(|generation| generation.record().number == number && number != serving);
         if found.is_none() {
             let app = self.name;

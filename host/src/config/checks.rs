@@ -216,7 +216,11 @@ fn deploy(deploy: &crate::apps::Deploy, found: &mut Problems) {
         ("deploy.keep", deploy.keep as u64),
         ("deploy.compile_memory", deploy.compile_memory.as_u64()),
     ]);
-    found.some_time(&[("deploy.drain", deploy.drain), ("deploy.compile_timeout", deploy.compile_timeout)]);
+    found.some_time(&[
+        ("deploy.drain", deploy.drain),
+        ("deploy.compile_timeout", deploy.compile_timeout),
+        ("deploy.guard.window", deploy.guard.window),
+    ]);
 }
 
 fn apps(config: &Config, found: &mut Problems) {

@@ -212,7 +212,7 @@ impl Metrics {
             );
             corral.register(
                 "deployments",
-                "Deployments by outcome: deployed, rolled_back, or the stage that refused them",
+                "Deployments by outcome: deployed, canary, promoted, rolled_back, guarded, or the stage that refused them",
                 self.deployments.clone(),
             );
             corral.register_with_unit(

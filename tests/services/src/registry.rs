@@ -2,7 +2,7 @@
 
 use crate::{port, process::Process};
 use anyhow::Result;
-use std::{fs, net::Ipv4Addr, process::Command, time::Duration};
+use std::{fs, net::Ipv4Addr, path::Path, process::Command, time::Duration};
 use tokio::net::TcpStream;
 
 const START: Duration = Duration::from_secs(30);
@@ -11,7 +11,7 @@ const USERS: &str = "ada:$2b$04$gRH4sYGmXyYRJs/oqNf/Me9WVgmVN6pqHL7vZSK3KwmCHO8Q
 
 /// A running registry. What it holds ends when this is dropped.
 pub struct Registry {
-    _process: Process,
+    process: Process,
     port: u16,
 }
 
@@ -37,7 +37,12 @@ impl Registry {
         process
             .ready(START, || async move { TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() })
             .await?;
-        Ok(Self { _process: process, port })
+        Ok(Self { process, port })
+    }
+
+    /// The folder of its data (`data`) and its `server.log`.
+    pub fn folder(&self) -> &Path {
+        self.process.folder()
     }
 
     /// Its name in references, `127.0.0.1:PORT`.

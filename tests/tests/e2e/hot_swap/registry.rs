@@ -97,12 +97,19 @@ async fn a_component_is_deployed_from_a_registry() -> Result<()> {
     assert!(deploy(&host, &format!("oci://{name}/birds/logic:3")).await?.0);
     assert_eq!(ask(&host).await?, (3, 3));
 
+    let changed = pusher.blob(WASM, parrot(4)?).await?;
+    let stored =
+        changed["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:")).context("no digest")?;
+    let blobs = registry.folder().join("data/docker/registry/v2/blobs/sha256");
+    fs::write(blobs.join(&stored[..2]).join(stored).join("data"), parrot(5)?)?;
+    pusher.push("changed", vec![changed]).await?;
     let text = pusher.blob("text/plain", b"hello".to_vec()).await?;
     pusher.push("text", vec![text]).await?;
     pusher.push("both", vec![two.clone(), two]).await?;
     for (reference, said) in [
         (format!("oci://{name}/birds/logic:text"), "no layer of Wasm"),
         (format!("oci://{name}/birds/logic:both"), "2 layers of Wasm"),
+        (format!("oci://{name}/birds/logic:changed"), "digest"),
         (format!("oci://{name}/birds/logic:9"), "logic:9"),
         (format!("oci://{name}/birds/logic@{}", digest(b"other")?), "pulling oci://"),
         ("oci://127.0.0.1:1/birds/logic:1".to_owned(), "pulling oci://127.0.0.1:1"),
