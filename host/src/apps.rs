@@ -73,6 +73,11 @@ impl Apps {
         self.apps.iter().find(|app| app.route().serves(host, path))
     }
 
+    /// The application of a name.
+    pub fn named(&self, name: &str) -> Option<&Arc<App>> {
+        self.apps.iter().find(|app| app.name() == name)
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<App>> {
         self.apps.iter()

@@ -3,6 +3,7 @@
 //! Not here: what the commands do (one module each), and settings (`config.rs`).
 
 mod apps;
+mod build;
 mod chat;
 mod check;
 mod compile;
@@ -16,6 +17,7 @@ mod new;
 mod operator;
 mod registry;
 mod serve;
+mod spin;
 
 use crate::config::DEFAULT_FILE;
 use clap::{Parser, Subcommand};
@@ -36,8 +38,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the applications of runtime.toml
+    /// Serve the applications of runtime.toml, or one that was written for Spin
     Serve(serve::Args),
+    /// Run the build commands of a Spin application
+    Build(build::Args),
     /// List the applications of a running host and their generations
     Apps(apps::List),
     /// Begin a project of your own chat logic
@@ -85,6 +89,7 @@ pub fn run() -> ExitCode {
     http::install_tls();
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Build(args) => build::run(&args),
         Command::Apps(args) => apps::list(&args),
         Command::New(args) => new::run(&args),
         Command::Dev(args) => dev::run(&args),

@@ -12,7 +12,7 @@ mod names;
 mod tests;
 mod wording;
 
-pub use environment::{Hub, history_file, hub};
+pub use environment::{Hub, everything, history_file, hub};
 pub use error::{Error, Origin, Refusal};
 
 use crate::guest::engine::Warm;
@@ -20,6 +20,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub wasm: Wasm,
     /// How components are replaced.
     pub deploy: crate::apps::Deploy,
+    /// Applications that were written for Spin.
+    pub spin: crate::spin::Settings,
     /// The applications by name.
     pub apps: BTreeMap<String, crate::apps::Config>,
 }
@@ -91,6 +94,22 @@ impl Config {
         Self::parse(file, &text, environment::variables())
     }
 
+    /// As [`Config::load`], for a Spin application: the settings need no application of their own, and where `file` is
+    /// only where settings are looked for when nobody says where, it need not be there.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_beside_spin(file: &Path) -> Result<Self, Error> {
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(source) if source.kind() == ErrorKind::NotFound && file == Path::new(DEFAULT_FILE) => {
+                String::new()
+            }
+            Err(source) => return Err(Error::reading(file, source)),
+        };
+        Self::read(file, &text, environment::variables(), |_| None)
+    }
+
     /// The settings of a file's `text` and of the given environment variables, checked.
     ///
     /// # Errors
@@ -100,9 +119,18 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Error> {
+        Self::read(file, text, environment, checks::no_application)
+    }
+
+    fn read(
+        file: &Path,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        missing: impl Fn(&Self) -> Option<checks::Problem>,
+    ) -> Result<Self, Error> {
         let layers = layers::Layers::new(file, text, environment)?;
         let mut config = layers.extract()?;
-        let problems = checks::problems(&config);
+        let problems: Vec<_> = checks::problems(&config).into_iter().chain(missing(&config)).collect();
         if !problems.is_empty() {
             return Err(layers.refuse(problems));
         }

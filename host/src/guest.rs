@@ -10,6 +10,8 @@ pub mod client;
 pub mod effects;
 pub mod engine;
 pub mod failure;
+pub mod handler;
+pub mod outgoing;
 pub mod output;
 pub mod slots;
 pub mod store;
@@ -19,13 +21,16 @@ pub use client::Client;
 pub use effects::Effects;
 pub use engine::Engine;
 pub use failure::Failure;
+pub use handler::Handler;
+pub use outgoing::{Inside, Web};
 pub use store::State;
 
-use crate::{imports::Services, telemetry::Record};
+use crate::{imports::Services, spin::Component, telemetry::Record};
 use body::Guarded;
 use busy::Busy;
 use bytesize::ByteSize;
 use futures_util::FutureExt as _;
+use handler::Head;
 use http::{Request, Response};
 use slots::{Slot, Slots};
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -33,23 +38,20 @@ use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use wasmtime::Store;
-use wasmtime_wasi_http::{
-    WasiHttpView,
-    p2::bindings::{ProxyPre, http::types::ErrorCode, http::types::Scheme},
-    p2::body::HyperOutgoingBody,
-};
 
 /// A compiled, linked application, ready to be instantiated.
 #[derive(Clone)]
 pub struct Program {
     /// The pre-linked component.
-    pub proxy: ProxyPre<State>,
+    pub handler: Handler,
     /// The application's own settings.
     pub config: Arc<BTreeMap<String, String>>,
     /// What one request may use.
     pub limits: Limits,
     /// The models that it may use, by name; none is every one.
     pub models: Arc<[String]>,
+    /// What a Spin application's manifest grants it; none, if it is not of one.
+    pub spin: Option<Arc<Component>>,
     /// The instances that may live at once, whichever program they are of.
     pub slots: Arc<Slots>,
     /// Ends its guests when another program has taken its place and their time to finish is over.
@@ -86,6 +88,10 @@ pub struct Context {
     pub record: Arc<Record>,
     /// What becomes of what it writes.
     pub effects: Effects,
+    /// The application whose other components it can call.
+    pub inside: Option<Arc<dyn Inside>>,
+    /// How many components have called each other to come here.
+    pub depth: u32,
 }
 
 /// The guest's answer: its head now, its body as the guest writes it.
@@ -147,8 +153,6 @@ async fn caught(run: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
     })
 }
 
-type Head = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>>;
-
 async fn run(
     program: Arc<Program>,
     services: Arc<Services>,
@@ -160,12 +164,12 @@ async fn run(
     let deadline = context.deadline + GRACE;
     let busy = Busy::new(program.limits.cpu);
     let state = State::new(&program, services, context);
-    let mut store = Store::new(program.proxy.engine(), state);
+    let mut store = Store::new(program.handler.engine(), state);
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(busy.callback());
 
-    let handled = busy.measure(handle(&program, &mut store, request, head));
+    let handled = busy.measure(program.handler.handle(&mut store, request, head));
     let failure = tokio::select! {
         biased;
         handled = tokio::time::timeout_at(deadline, handled) => match handled {
@@ -177,16 +181,4 @@ async fn run(
     };
     failure.log();
     Err(failure)
-}
-
-async fn handle(
-    program: &Program,
-    store: &mut Store<State>,
-    request: Request<body::Incoming>,
-    head: Head,
-) -> wasmtime::Result<()> {
-    let request = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
-    let outparam = store.data_mut().http().new_response_outparam(head)?;
-    let proxy = program.proxy.instantiate_async(&mut *store).await?;
-    proxy.wasi_http_incoming_handler().call_handle(store, request, outparam).await
 }

@@ -7,6 +7,7 @@ mod config;
 mod embedding;
 mod inference;
 mod sessions;
+pub mod spin;
 mod vectors;
 
 use crate::{guest::State, telemetry::Calls};
@@ -34,6 +35,8 @@ pub struct Services {
     pub embedder: corral_embedding::Embedder,
     /// Text generation.
     pub models: corral_inference::Models,
+    /// Other hosts, for components that may reach some.
+    pub web: crate::guest::Web,
     /// Where the time of calls is counted.
     pub calls: Calls,
 }

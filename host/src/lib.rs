@@ -10,5 +10,6 @@ pub mod guest;
 pub mod imports;
 pub mod respond;
 pub mod server;
+pub mod spin;
 pub mod start;
 pub mod telemetry;

@@ -185,7 +185,9 @@ fn row(failure: &Failure) -> Row {
             | Guest::Refused(_),
         )
         | Failure::Metrics(_) => Row::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL),
-        Failure::NotFound => Row::new(StatusCode::NOT_FOUND, "not_found", "Not Found"),
+        Failure::NotFound | Failure::Guest(Guest::NotFound) => {
+            Row::new(StatusCode::NOT_FOUND, "not_found", "Not Found")
+        }
         Failure::Loading => Row::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "loading",
@@ -288,6 +290,7 @@ mod tests {
             (Guest::NoResponse.into(), 500, "no_response", INTERNAL),
             (Guest::Refused(ErrorCode::LoopDetected).into(), 500, "refused", INTERNAL),
             (Failure::NotFound, 404, "not_found", "Not Found"),
+            (Guest::NotFound.into(), 404, "not_found", "Not Found"),
             (Failure::Loading, 503, "loading", "The service is starting. Try again shortly."),
             (Failure::NoHost, 400, "no_host", "The request names no host."),
             (Failure::MethodNotAllowed("GET"), 405, "method_not_allowed", "Method Not Allowed"),

@@ -14,6 +14,7 @@ pub mod hosted;
 mod listener;
 mod session;
 mod shadow;
+pub mod site;
 mod socket;
 pub mod stop;
 mod token;

@@ -12,7 +12,8 @@ use crate::{
     config::Config,
     guest,
     imports::Services,
-    server::{Door, Server, Stop, hosted},
+    server::{Door, Server, Stop, hosted, site::Site},
+    spin,
     telemetry::{self, Metrics},
 };
 use anyhow::Context;
@@ -30,8 +31,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// What guests, and turns that wait for the session store, may take after the last answer has gone out.
 const TIDYING: Duration = Duration::from_secs(2);
 
-/// Serves until told to stop.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+/// Serves until told to stop: the applications of the settings, or one that was written for Spin.
+pub async fn run(config: Config, spin: Option<spin::Application>) -> anyhow::Result<()> {
     telemetry::log::start(&config.log)?;
     let metrics = Arc::new(Metrics::new());
     let stop = Stop::on_signals()?;
@@ -41,7 +42,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let serving = tokio::spawn(server.run());
 
     let loaded = tokio::select! {
-        loaded = load(config, &door, &operated, &metrics) => loaded,
+        loaded = load(config, spin.as_ref(), &door, &operated, &metrics) => loaded,
         () = stop.draining() => {
             serving.await?;
             end_models(&operated).await;
@@ -57,7 +58,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             return Err(error);
         }
     };
-    door.open(hosted::router(host.apps.clone(), host.services.clone()));
+    let (apps, services) = (host.apps.clone(), host.services.clone());
+    door.open(match spin {
+        Some(application) => Site::new(application, apps, services).router(),
+        None => hosted::router(apps, services),
+    });
     deployed.get_or_init(|| host.deployer.clone());
     writeln!(io::stdout(), "{ready}").context("printing the ready line")?;
 
@@ -108,17 +113,22 @@ impl Host {
 
 async fn load(
     config: Config,
+    spin: Option<&spin::Application>,
     door: &Arc<Door>,
     operated: &OnceLock<Models>,
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<Host> {
     // The models load on threads of their own while everything else does here.
-    let models = Models::start(config.inference.clone()).context("starting the inference engines")?;
+    let needed = spin.is_none_or(spin::Application::uses_models);
+    let models = match needed {
+        true => Models::start(config.inference.clone()).context("starting the inference engines")?,
+        false => Models::none(),
+    };
     hosted::watch_models(door, metrics, &models);
     operated.get_or_init(|| models.clone());
     let deploy = config.deploy.clone();
     let apps = applications(config.clone());
-    let stores = tokio::spawn(stores(config, door.clone(), metrics.clone()));
+    let stores = tokio::spawn(stores(config, needed, door.clone(), metrics.clone()));
     let (apps, stores) = (apps.await?, stores.await?);
     let (wasm, apps) = apps?;
     let (sessions, vectors, embedder) = stores?;
@@ -126,7 +136,14 @@ async fn load(
 
     let apps = Arc::new(apps);
     hosted::watch_apps(metrics, apps.clone());
-    let services = Arc::new(Services { sessions, vectors, embedder, models, calls: metrics.calls().clone() });
+    let services = Arc::new(Services {
+        sessions,
+        vectors,
+        embedder,
+        models,
+        web: guest::Web::new()?,
+        calls: metrics.calls().clone(),
+    });
     let deployer = Deployer::new(apps.clone(), &services, deploy, metrics.clone()).await?;
     Ok(Host { apps, services, deployer, _wasm: wasm })
 }
@@ -145,14 +162,18 @@ fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, App
 /// Servers that are down hold the host up by its readiness, not here: they may come back.
 async fn stores(
     config: Config,
+    embeds: bool,
     door: Arc<Door>,
     metrics: Arc<Metrics>,
 ) -> anyhow::Result<(Sessions, Vectors, Embedder)> {
     let sessions =
         Sessions::open(&config.sessions, &config.store.path).await.context("opening the session store")?;
     hosted::watch_sessions(&door, &metrics, &sessions);
-    let embedder = spawn_blocking(|| Embedder::start(config.embedding));
-    let embedder = embedder.await?.context("loading the embedding model")?;
+    let embedder = match embeds {
+        true => spawn_blocking(|| Embedder::start(config.embedding)).await?,
+        false => Ok(Embedder::none()),
+    };
+    let embedder = embedder.context("loading the embedding model")?;
     let model = Model { name: embedder.name().to_owned(), dimensions: embedder.dimensions() };
     let vectors = Vectors::open(&config.vectors, &config.store.path, model);
     let vectors = vectors.await.context("opening the vector store")?;

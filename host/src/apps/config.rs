@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -42,9 +43,22 @@ pub struct Config {
     /// What one request may use.
     #[serde(default)]
     pub limits: Limits,
+    /// What a Spin application's manifest grants; none, if the component is of no such application.
+    #[serde(skip)]
+    pub spin: Option<Arc<crate::spin::Component>>,
     /// The components' own settings, as `corral:host/config` gives them.
     #[serde(default)]
     pub config: BTreeMap<String, toml::Value>,
+}
+
+impl Config {
+    /// Where an operator finds what is said of the application of a name.
+    pub fn place(&self, name: &str) -> String {
+        match &self.spin {
+            Some(component) => component.place(),
+            None => format!("apps.{name}"),
+        }
+    }
 }
 
 /// `[apps.NAME.grants]`: interfaces of `corral:host` by component. What is not granted is refused

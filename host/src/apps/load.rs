@@ -56,7 +56,7 @@ pub(super) fn load(
         let files = Files::read(config)?;
         Loader::new(name, config, workshop, deploy, &files)?.app(files, deploy)
     };
-    load().with_context(|| format!("loading apps.{name}"))
+    load().with_context(|| format!("loading {}", config.place(name)))
 }
 
 impl<'a> Loader<'a> {
@@ -248,9 +248,9 @@ impl Files {
 pub fn inspect(name: &str, config: &Config) -> anyhow::Result<String> {
     let composed = || {
         let Files { gateway, logic, .. } = Files::read(config)?;
-        super::compose::compose(gateway, logic, &config.grants)
+        super::workshop::composed(config, gateway, logic)
     };
-    let composed = composed().with_context(|| format!("checking apps.{name}"))?;
+    let composed = composed().with_context(|| format!("checking {}", config.place(name)))?;
     let route = Route::new(config.host.as_deref(), &config.route).describe();
     Ok(format!("serves {route}, {} bytes, sha256 {}", composed.len(), &digest(&composed)[..12]))
 }

@@ -61,6 +61,7 @@ impl Probe {
             vectors: corral_vectors::Vectors::open(&Default::default(), &path, model).await?,
             embedder,
             models: services.models.scripted(SCRIPT),
+            web: services.web.clone(),
             calls: Calls::new(),
         };
         Ok(Self { services: Arc::new(services) })
@@ -111,6 +112,8 @@ impl Probe {
             deadline: until,
             record: Arc::new(Record::default()),
             effects: Effects::default(),
+            inside: None,
+            depth: 0,
         };
         let answered = guest::answer(program.clone(), self.services.clone(), request, context).await?;
         let status = answered.status();

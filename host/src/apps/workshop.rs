@@ -11,19 +11,20 @@ use super::{
     settings,
 };
 use crate::{
-    guest::{Engine, Limits, Program, State, slots::Slots},
+    guest::{Engine, Handler, Limits, Program, State, slots::Slots},
     imports,
 };
 use anyhow::Context;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, Linker};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 /// What turns components into programs.
 pub(super) struct Workshop {
     wasm: wasmtime::Engine,
     linker: Linker<State>,
+    /// With what Spin applications can be granted.
+    spin: Linker<State>,
     cache: Cache,
     outside: Outside,
 }
@@ -39,7 +40,9 @@ impl Workshop {
     pub fn new(engine: &Engine, cache: Cache, outside: Outside) -> anyhow::Result<Self> {
         let mut linker = Linker::new(engine.wasm());
         imports::link(&mut linker)?;
-        Ok(Self { wasm: engine.wasm().clone(), linker, cache, outside })
+        let mut spin = Linker::new(engine.wasm());
+        imports::spin::link(&mut spin)?;
+        Ok(Self { wasm: engine.wasm().clone(), linker, spin, cache, outside })
     }
 
     /// A program of components that the settings name. Compiles here, which takes as long as it takes.
@@ -50,7 +53,7 @@ impl Workshop {
         gateway: Vec<u8>,
         logic: Vec<u8>,
     ) -> Result<Built, Refusal> {
-        let composed = compose::compose(gateway, logic, &config.grants).map_err(Stage::Compose.refuse())?;
+        let composed = composed(config, gateway, logic).map_err(Stage::Compose.refuse())?;
         let compiled = self.cache.compiled(&self.wasm, &composed).map_err(Stage::Compile.refuse())?;
         self.link(config, slots, &composed, &compiled)
     }
@@ -63,8 +66,8 @@ impl Workshop {
         gateway: Vec<u8>,
         logic: Vec<u8>,
     ) -> Result<Built, Refusal> {
-        let grants = config.grants.clone();
-        let composed = blocking(Stage::Compose, move || compose::compose(gateway, logic, &grants)).await?;
+        let own = config.clone();
+        let composed = blocking(Stage::Compose, move || composed(&own, gateway, logic)).await?;
         let composed: Arc<[u8]> = composed.into();
         let found = self.ready(&composed).await.unwrap_or_else(|damage| {
             tracing::warn!(cause = %damage, "cached component unusable; compiling anew");
@@ -93,10 +96,11 @@ impl Workshop {
         composed: &[u8],
         compiled: &Component,
     ) -> Result<Built, Refusal> {
-        let linked = self.linker.instantiate_pre(compiled).and_then(ProxyPre::new);
-        let proxy = linked.map_err(|error| Stage::Link.refuse()(error.into()))?;
+        let linker = if config.spin.is_some() { &self.spin } else { &self.linker };
+        let linked = linker.instantiate_pre(compiled).and_then(Handler::new);
+        let handler = linked.map_err(|error| Stage::Link.refuse()(error.into()))?;
         let program = Program {
-            proxy,
+            handler,
             config: Arc::new(settings::read(&config.config).map_err(Stage::Link.refuse())?),
             limits: Limits {
                 memory: config.limits.memory,
@@ -105,10 +109,19 @@ impl Workshop {
                 output: config.limits.output,
             },
             models: config.models.clone().into(),
+            spin: config.spin.clone(),
             slots: slots.clone(),
             retired: CancellationToken::new(),
         };
         Ok(Built { digest: digest(composed), program })
+    }
+}
+
+/// The one component that an application's parts become.
+pub(super) fn composed(config: &Config, gateway: Vec<u8>, logic: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    match &config.spin {
+        Some(component) => component.compose(gateway),
+        None => compose::compose(gateway, logic, &config.grants),
     }
 }
 

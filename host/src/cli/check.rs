@@ -9,7 +9,7 @@ mod stores;
 mod tests;
 
 use super::{say, say_json};
-use crate::config::Config;
+use crate::spin::Application;
 use serde::Serialize;
 use std::{path::Path, process::ExitCode};
 
@@ -18,6 +18,8 @@ use std::{path::Path, process::ExitCode};
 pub(super) struct Args {
     #[command(flatten)]
     settings: super::Settings,
+    #[command(flatten)]
+    spin: super::spin::Args,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +38,7 @@ struct Finding {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let findings = findings(&args.settings.config);
+    let findings = findings(&args.settings.config, &args.spin);
     if args.json {
         say_json(&findings)?;
     } else {
@@ -47,21 +49,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn findings(file: &Path) -> Vec<Finding> {
-    let config = match Config::load(file) {
-        Ok(config) => config,
+fn findings(file: &Path, spin: &super::spin::Args) -> Vec<Finding> {
+    let (config, application) = match spin.load(file) {
+        Ok(loaded) => loaded,
         // Without settings nobody knows what else to look at.
         Err(error) => {
-            return error.to_string().lines().map(|line| Finding::bad("settings", line, None)).collect();
+            let name = if spin.spin.is_some() { "application" } else { "settings" };
+            return format!("{error:#}").lines().map(|line| Finding::bad(name, line, None)).collect();
         }
     };
     let mut findings = vec![Finding::good("settings", file.display())];
+    let models = application.as_ref().is_none_or(Application::uses_models);
     for (name, app) in &config.apps {
         findings.extend(probes::app(name, app));
     }
-    findings.extend(models::all(&config.inference));
-    findings.push(probes::embedding(&config.embedding));
-    findings.push(probes::onnx_runtime(&config.embedding));
+    if models {
+        findings.extend(models::all(&config.inference));
+        findings.push(probes::embedding(&config.embedding));
+        findings.push(probes::onnx_runtime(&config.embedding));
+    }
     findings.push(probes::writable_file("store", &config.store.path));
     findings.extend([stores::sessions(&config), stores::vectors(&config)].into_iter().flatten());
     findings.push(probes::writable("cache", &config.wasm.cache));

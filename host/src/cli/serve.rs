@@ -2,7 +2,6 @@
 //!
 //! Not here: what serving takes (`start.rs`), which also prints the `ready` line.
 
-use crate::config::Config;
 use anyhow::Context;
 use std::process::ExitCode;
 
@@ -16,16 +15,18 @@ Every setting can also come from the environment, as in CORRAL_SERVER__LISTEN=12
 pub(super) struct Args {
     #[command(flatten)]
     settings: super::Settings,
+    #[command(flatten)]
+    spin: super::spin::Args,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&args.settings.config)?;
+    let (config, application) = args.spin.load(&args.settings.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Guests that compute yield on every tick; without this they would keep sockets waiting.
         .event_interval(1)
         .build()
         .context("starting the runtime's threads")?;
-    runtime.block_on(Box::pin(crate::start::run(config)))?;
+    runtime.block_on(Box::pin(crate::start::run(config, application)))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -27,6 +27,12 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
     found.0
 }
 
+/// What is wrong if there is nothing to serve. An application that was written for Spin brings its own.
+pub(super) fn no_application(config: &Config) -> Option<Problem> {
+    let message = "no application; the runtime.toml that comes with Corral has [apps.chat]".into();
+    config.apps.is_empty().then(|| Problem { key: "apps".into(), value: None, message })
+}
+
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 
@@ -224,9 +230,6 @@ fn deploy(deploy: &crate::apps::Deploy, found: &mut Problems) {
 }
 
 fn apps(config: &Config, found: &mut Problems) {
-    if config.apps.is_empty() {
-        found.add("apps", None, "no application; the runtime.toml that comes with Corral has [apps.chat]");
-    }
     let mut routes = BTreeMap::new();
     for (name, app) in &config.apps {
         if !is_plain(name) {

@@ -27,6 +27,12 @@ pub fn history_file() -> Option<PathBuf> {
     Some(folder.join("corral/chat-history"))
 }
 
+/// This process's environment, for variables of a Spin application, which may be called anything.
+#[must_use]
+pub fn everything() -> crate::spin::Environment {
+    variables().collect()
+}
+
 /// Every variable that is text. The others cannot be settings.
 pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -4,7 +4,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
-use std::{fmt::Write as _, net::IpAddr};
+use std::{fmt::Write as _, net::SocketAddr};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -17,18 +17,23 @@ const TOLD: usize = 16;
 pub struct Client {
     credentials: Option<HeaderValue>,
     forwarded: Option<HeaderValue>,
-    address: Option<IpAddr>,
+    address: Option<SocketAddr>,
 }
 
 impl Client {
     /// From the head of its request, and where its connection comes from.
-    pub fn of(headers: &HeaderMap, address: Option<IpAddr>) -> Self {
+    pub fn of(headers: &HeaderMap, address: Option<SocketAddr>) -> Self {
         let header = |name: &HeaderName| headers.get(name).cloned();
         Self {
             credentials: header(&AUTHORIZATION).or_else(|| header(&API_KEY)),
             forwarded: header(&FORWARDED_FOR),
             address,
         }
+    }
+
+    /// Where its connection comes from.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Tells the holder of its credentials from others; without any, its address from others. Behind a proxy that is
@@ -43,7 +48,7 @@ impl Client {
             }
             (None, address) => {
                 digest.update(b"address\0");
-                digest.update(address.map(|address| address.to_string()).unwrap_or_default());
+                digest.update(address.map(|address| address.ip().to_string()).unwrap_or_default());
                 digest.update(b"\0");
                 digest.update(self.forwarded.as_ref().map_or(&b""[..], HeaderValue::as_bytes));
             }

@@ -29,6 +29,9 @@ pub enum Failure {
     /// The guest ended without an answer: a bug.
     #[error("the component ended without an answer")]
     NoResponse,
+    /// The application has no component that answers this.
+    #[error("no component answers this")]
+    NotFound,
     /// Another generation has taken over, and the time to finish is over. Worth a retry.
     #[error("another generation took over, and the time to finish is over")]
     Retired,
@@ -47,6 +50,7 @@ impl Failure {
             Self::OutOfMemory => "memory",
             Self::Trapped(_) => "trap",
             Self::NoResponse => "no_response",
+            Self::NotFound => "not_found",
             Self::Retired => "retired",
             Self::Refused(_) => "refused",
         }

@@ -1,14 +1,17 @@
 //! What the host keeps for one instance: its limits, its WASI context, its narrow views.
 
-use super::{Client, Context, Effects, Program, allowance::Allowance, output::Output};
-use crate::{imports::Services, telemetry::Record};
+use super::{
+    Client, Context, Effects, Program,
+    allowance::Allowance,
+    outgoing::{Granted, Outgoing},
+    output::Output,
+};
+use crate::{imports::Services, spin::Component, telemetry::Record};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::time::Instant;
 use wasmtime::{ResourceLimiter, component::ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{
-    RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// The data of a guest's store.
 pub struct State {
@@ -20,21 +23,20 @@ pub struct State {
     pub(crate) deadline: Instant,
     pub(crate) record: Arc<Record>,
     pub(crate) effects: Effects,
+    /// What a Spin application's manifest grants; none, if the guest is of no such application.
+    pub(crate) spin: Option<Arc<Component>>,
+    /// Stores, connections and databases that are open.
+    pub(crate) open: usize,
     pub(super) memory: Memory,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    outgoing: NoOutgoing,
+    outgoing: Outgoing,
 }
 
 impl State {
     pub(super) fn new(program: &Program, services: Arc<Services>, context: Context) -> Self {
-        // No files, no sockets, no environment: what a guest may use it imports from Corral.
-        let wasi = WasiCtx::builder()
-            .stdout(Output { name: "stdout" })
-            .stderr(Output { name: "stderr" })
-            .allow_tcp(false)
-            .allow_udp(false)
-            .build();
+        let wasi = wasi(program.spin.as_deref());
+        let outgoing = outgoing(program, &services, &context);
         Self {
             table: ResourceTable::new(),
             services,
@@ -44,12 +46,47 @@ impl State {
             deadline: context.deadline,
             record: context.record,
             effects: context.effects,
+            spin: program.spin.clone(),
+            open: 0,
             memory: Memory::new(program.limits.memory.as_u64()),
             wasi,
             http: WasiHttpCtx::new(),
-            outgoing: NoOutgoing,
+            outgoing,
         }
     }
+}
+
+/// No files, no sockets, no environment: what a guest may use it imports from Corral. A component of a Spin application
+/// has those that its manifest gives it, to read.
+fn wasi(spin: Option<&Component>) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(Output { name: "stdout" })
+        .stderr(Output { name: "stderr" })
+        .allow_tcp(false)
+        .allow_udp(false);
+    let Some(component) = spin else { return wasi.build() };
+    wasi.envs(&component.environment);
+    if let Some(files) = &component.files
+        && let Err(error) = wasi.preopened_dir(files.path(), "/", FsPerms::ReadOnly)
+    {
+        // The guest finds none, and says so where it needs them.
+        tracing::error!(component = component.id, %error, "the component's files cannot be opened");
+    }
+    wasi.build()
+}
+
+fn outgoing(program: &Program, services: &Services, context: &Context) -> Outgoing {
+    let Some(component) = &program.spin else { return Outgoing::Denied };
+    Outgoing::Granted(Granted {
+        component: component.clone(),
+        web: services.web.clone(),
+        inside: context.inside.clone(),
+        request_id: context.request_id.clone(),
+        caller: context.client.clone(),
+        deadline: context.deadline,
+        record: context.record.clone(),
+        depth: context.depth,
+    })
 }
 
 impl WasiView for State {
@@ -61,23 +98,6 @@ impl WasiView for State {
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outgoing }
-    }
-}
-
-/// Refuses every outgoing request. A component that imports the means is refused at load; this
-/// is the second wall.
-struct NoOutgoing;
-
-type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>);
-
-impl WasiHttpHooks for NoOutgoing {
-    fn send_request(
-        &mut self,
-        _request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _done: Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>,
-    ) -> Box<dyn Future<Output = wasmtime_wasi_http::Result<Sent>> + Send> {
-        Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
     }
 }
 

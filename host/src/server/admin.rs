@@ -72,7 +72,7 @@ impl Admin {
         let identity = Identity::of(request.headers());
         // A deployment may take a while, and its connection is not idle meanwhile.
         let _busy = activity.begin(Instant::now() + apps::LONGEST);
-        let answered = self.dispatch(request, activity.peer()).await;
+        let answered = self.dispatch(request, activity.peer().map(|peer| peer.ip())).await;
         let mut response = answered.unwrap_or_else(|failure| respond::failure(&failure, Dialect::Detail));
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -12,7 +12,7 @@ use hyper_util::{
 use std::{
     collections::BTreeSet,
     convert::Infallible,
-    net::IpAddr,
+    net::SocketAddr,
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -46,7 +46,7 @@ pub(super) struct Activity {
     /// Whether something written has not left the process yet.
     unsent: AtomicBool,
     patience: Duration,
-    peer: Option<IpAddr>,
+    peer: Option<SocketAddr>,
 }
 
 struct Requests {
@@ -96,14 +96,14 @@ impl Limits {
 }
 
 impl Activity {
-    fn new(patience: Duration, peer: Option<IpAddr>) -> Self {
+    fn new(patience: Duration, peer: Option<SocketAddr>) -> Self {
         let now = Instant::now();
         let requests = Requests { open: BTreeSet::new(), next: 0, last_end: now + patience, idle_since: now };
         Self { requests: Mutex::new(requests), unsent: AtomicBool::new(false), patience, peer }
     }
 
     /// Where the connection comes from, if the system still knows.
-    pub(super) fn peer(&self) -> Option<IpAddr> {
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
@@ -163,7 +163,7 @@ where
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let peer = stream.peer_addr().ok().map(|address| address.ip());
+    let peer = stream.peer_addr().ok();
     let activity = Arc::new(Activity::new(limits.header_timeout, peer));
     let service = service_fn(|request| {
         let response = answer(request, activity.clone());

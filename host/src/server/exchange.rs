@@ -13,7 +13,7 @@ use crate::{
 };
 use http::{HeaderName, Method, Request, Response, header::HOST};
 use hyper::body::Incoming;
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -66,7 +66,7 @@ impl Exchanges {
     async fn dispatch(
         &self,
         request: Request<Incoming>,
-        address: Option<IpAddr>,
+        address: Option<SocketAddr>,
         exchange: &mut Exchange,
         deadline: Instant,
     ) -> Result<Response<guest::Body>, Failure> {
@@ -82,7 +82,7 @@ impl Exchanges {
     async fn hand_over(
         &self,
         request: Request<Incoming>,
-        address: Option<IpAddr>,
+        address: Option<SocketAddr>,
         exchange: &mut Exchange,
         deadline: Instant,
     ) -> Result<Response<guest::Body>, Failure> {
@@ -112,6 +112,8 @@ impl Exchanges {
             deadline,
             record: exchange.record().clone(),
             effects: Effects::default(),
+            inside: None,
+            depth: 0,
         };
         let answer = application.answer(request, context);
         let answered = tokio::select! {

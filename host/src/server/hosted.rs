@@ -5,6 +5,7 @@ use super::{
     application::{Decided, Decider, Observer, Router},
     health::{Check, State},
     session, shadow,
+    site::Led,
 };
 use crate::{
     apps::{App, Apps, Canary, Serving, canary::Choice, guard::Side, shadow::Place},
@@ -22,12 +23,14 @@ use tokio::sync::mpsc::unbounded_channel;
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// An application for one request, in the generation that serves when it begins.
-struct Hosted {
+pub(super) struct Hosted {
     app: Arc<App>,
     serving: Arc<Serving>,
     services: Arc<Services>,
     /// What is on trial, and whether it is what answers.
     canary: Option<(Arc<Canary>, Side)>,
+    /// How a Spin application's routes have led here.
+    led: Option<Led>,
     /// The request, if the canary is to answer it unheard.
     shadow: Mutex<Option<shadow::Turn>>,
 }
@@ -62,11 +65,21 @@ impl Application for Hosted {
     ) -> BoxFuture<'static, Result<Response<guest::Body>, guest::Failure>> {
         self.cast_shadow(&mut context);
         self.mount(&mut request);
+        if let Some(led) = &self.led {
+            led.tell(&mut request, &mut context);
+        }
         Box::pin(guest::answer(self.serving.program().clone(), self.services.clone(), request, context))
     }
 }
 
 impl Hosted {
+    /// The generation of an application that serves now, for one request.
+    pub(super) fn now(app: Arc<App>, services: Arc<Services>, led: Option<Led>) -> Self {
+        let serving = app.serving();
+        let canary = app.canary().map(|canary| (canary, Side::Serving));
+        Self { app, serving, services, canary, led, shadow: Mutex::default() }
+    }
+
     /// The generation that answers a request's session, or where it names none, its client.
     async fn decided(
         self: Arc<Self>,
@@ -92,7 +105,7 @@ impl Hosted {
         };
         let (app, services) = (self.app.clone(), self.services.clone());
         let (canary, shadow) = (Some((canary, side)), Mutex::new(shadow));
-        (Arc::new(Self { app, serving, services, canary, shadow }), request)
+        (Arc::new(Self { app, serving, services, canary, led: self.led.clone(), shadow }), request)
     }
 
     /// Has the canary answer the turn too, if it is to.
@@ -143,10 +156,7 @@ async fn copied(
 pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
     Box::new(move |host, path| {
         let app = apps.find(host, path)?.clone();
-        let serving = app.serving();
-        let canary = app.canary().map(|canary| (canary, Side::Serving));
-        let (services, shadow) = (services.clone(), Mutex::default());
-        Some(Arc::new(Hosted { app, serving, services, canary, shadow }))
+        Some(Arc::new(Hosted::now(app, services.clone(), None)))
     })
 }
 

@@ -80,6 +80,8 @@ async fn answer(canary: &Canary, services: Arc<Services>, turn: Turn, beside: &B
         deadline: beside.deadline,
         record: Arc::new(Record::default()),
         effects: Effects { discarded: true, answers: Some(answers) },
+        inside: None,
+        depth: 0,
     };
     let slots = canary.shadow().slots().clone();
     let program = Arc::new(Program { slots, ..Program::clone(canary.serving().program()) });

@@ -35,7 +35,7 @@ pub struct Embeddings {
 
 /// A loaded model and its threads. Clones share them; when the last one goes, the threads end.
 #[derive(Clone)]
-pub struct Embedder(Arc<Shared>);
+pub struct Embedder(Option<Arc<Shared>>);
 
 struct Shared {
     name: String,
@@ -68,7 +68,17 @@ impl Embedder {
         worker::spawn("embed-queries", move || worker::run(|texts| model.embed(texts), &queue))?;
         let queue = shared.documents.queue.clone();
         worker::spawn("embed-documents", move || documents::run(&config, &trial, &queue))?;
-        Ok(Self(Arc::new(shared)))
+        Ok(Self(Some(Arc::new(shared))))
+    }
+
+    /// One without a model, for a host whose applications use none: every call says so.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    fn shared(&self) -> Result<&Shared, Error> {
+        self.0.as_deref().ok_or_else(|| Error::Unavailable("no embedding model is loaded".into()))
     }
 
     /// One vector for each text. Dropping the future cancels.
@@ -79,9 +89,10 @@ impl Embedder {
         deadline: Instant,
     ) -> Result<Embeddings, Error> {
         check(&texts, MAX_TEXTS)?;
+        let shared = self.shared()?;
         let lane = match purpose {
-            Purpose::Query => &self.0.queries,
-            Purpose::Document => &self.0.documents,
+            Purpose::Query => &shared.queries,
+            Purpose::Document => &shared.documents,
         };
         let place = lane.queue.place()?;
         let work = async {
@@ -97,22 +108,22 @@ impl Embedder {
     /// the documents.
     pub async fn count_tokens(&self, texts: Vec<String>) -> Result<Vec<u32>, Error> {
         check(&texts, MAX_COUNTED)?;
-        self.read(&self.0.documents, texts, |pieces, text| pieces.count(&text)).await
+        self.read(&self.shared()?.documents, texts, |pieces, text| pieces.count(&text)).await
     }
 
     /// The model's name, to be kept with its vectors.
     pub fn name(&self) -> &str {
-        &self.0.name
+        self.0.as_deref().map_or("none", |shared| &shared.name)
     }
 
     /// Values per vector.
     pub fn dimensions(&self) -> u32 {
-        u32::try_from(self.0.dimensions).unwrap_or(u32::MAX)
+        self.0.as_deref().map_or(0, |shared| u32::try_from(shared.dimensions).unwrap_or(u32::MAX))
     }
 
     /// Word-pieces of a text that the model reads, its markers included.
     pub fn max_tokens(&self) -> u32 {
-        u32::try_from(self.0.pieces.longest()).unwrap_or(u32::MAX)
+        self.0.as_deref().map_or(0, |shared| u32::try_from(shared.pieces.longest()).unwrap_or(u32::MAX))
     }
 
     /// Runs the tokenizer over the texts on a thread that may block, until nobody waits for it any more.
@@ -123,7 +134,7 @@ impl Embedder {
         one: impl Fn(&Pieces, String) -> Result<T, Error> + Send + 'static,
     ) -> Result<Vec<T>, Error> {
         let turn = lane.readers.clone().acquire_owned().await;
-        let pieces = self.0.pieces.clone();
+        let pieces = self.shared()?.pieces.clone();
         let waiting = Arc::new(());
         let waited_for = Arc::downgrade(&waiting);
         let read = tokio::task::spawn_blocking(move || {

@@ -48,6 +48,9 @@ pub struct Message {
 pub enum Input {
     /// Text to continue, as it is. Control tokens written in it are plain text.
     Prompt(String),
+    /// Text to continue that is in the model's own format already: control tokens written in it count. For whoever
+    /// writes the whole of it, and has nothing in it that others typed, or has made that harmless.
+    Marked(String),
     /// A conversation. `system` at most once and first, then `user` and `assistant` in turn, is what every model
     /// takes.
     Chat(Vec<Message>),
@@ -57,7 +60,7 @@ impl Input {
     /// Bytes of text in it.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Prompt(text) => text.len(),
+            Self::Prompt(text) | Self::Marked(text) => text.len(),
             Self::Chat(messages) => messages.iter().map(|message| message.content.len()).sum(),
         }
     }
@@ -73,7 +76,7 @@ impl Input {
             return Err(invalid(format!("the input is longer than {MAX_TEXT} bytes")));
         }
         match self {
-            Self::Prompt(_) => Ok(()),
+            Self::Prompt(_) | Self::Marked(_) => Ok(()),
             Self::Chat(messages) if messages.len() > MAX_MESSAGES => {
                 Err(invalid(format!("a chat has at most {MAX_MESSAGES} messages")))
             }

@@ -59,6 +59,12 @@ impl Models {
         Ok(Self(Arc::new(RwLock::new(entries))))
     }
 
+    /// None, for a host whose applications use none.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Arc::new(RwLock::new(Vec::new())))
+    }
+
     /// The same names, and models that say `text` whatever is asked: a rehearsal disturbs nobody.
     #[must_use]
     pub fn scripted(&self, text: &str) -> Self {

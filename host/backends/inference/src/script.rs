@@ -34,7 +34,7 @@ impl Script {
 
     pub fn count_tokens(&self, input: &Input) -> u32 {
         let bytes = match input {
-            Input::Prompt(text) => text.len(),
+            Input::Prompt(text) | Input::Marked(text) => text.len(),
             Input::Chat(messages) => {
                 messages.iter().map(|message| message.content.len() + BYTES_A_TOKEN).sum()
             }

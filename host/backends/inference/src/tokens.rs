@@ -99,6 +99,7 @@ impl Vocabulary {
     pub fn encode(&self, format: &Format, input: &Input, ending: Ending) -> Result<Vec<LlamaToken>, Error> {
         let tokens = match (input, format) {
             (Input::Prompt(text), _) => self.encode_parts(&[Part::Content(text.clone())]),
+            (Input::Marked(text), _) => self.encode_parts(&[Part::Template(text.clone())]),
             (Input::Chat(messages), Format::Llama2) => {
                 llama2::check(messages, ending)?;
                 self.encode_llama2(messages)

@@ -21,6 +21,9 @@ const EMBEDDING: [&str; 5] =
 
 /// An application's components: files, then whether they can be put together with what they are granted.
 pub(super) fn app(name: &str, app: &crate::apps::Config) -> Vec<Finding> {
+    if app.spin.is_some() {
+        return vec![spin(name, app)];
+    }
     let parts = [("gateway", Some(&app.gateway)), ("logic", app.logic.as_ref())];
     let parts = parts.iter().filter_map(|(part, path)| Some((part, (*path)?)));
     let files: Vec<_> = parts.map(|(part, path)| component(format!("apps.{name}.{part}"), path)).collect();
@@ -35,6 +38,15 @@ pub(super) fn app(name: &str, app: &crate::apps::Config) -> Vec<Finding> {
         }
     };
     files.into_iter().chain([together]).collect()
+}
+
+/// A component of a Spin application; core modules are components there too.
+fn spin(name: &str, app: &crate::apps::Config) -> Finding {
+    let found = format!("component.{name}");
+    match crate::apps::inspect(name, app) {
+        Ok(summary) => Finding::good(found, summary),
+        Err(error) => Finding::bad(found, format!("{error:#}"), None),
+    }
 }
 
 fn component(name: String, path: &Path) -> Finding {

@@ -37,7 +37,7 @@ impl Fixture {
 
     /// The lines of what is wrong.
     fn wrong(&self) -> Vec<String> {
-        let findings = findings(&self.path("runtime.toml"));
+        let findings = findings(&self.path("runtime.toml"), &Default::default());
         findings.iter().filter(|finding| !finding.ok).map(|finding| line(finding, 0)).collect()
     }
 }

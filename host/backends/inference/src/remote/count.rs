@@ -81,13 +81,15 @@ async fn ask(shared: &Shared, turn: &Turn, input: &Input) -> Result<Count, Failu
     let (address, client, model) = (&turn.upstream.address, &shared.client, shared.model.as_str());
     let body = match (turn.facts.counting, input) {
         (Counting::None, _) => return Ok(Count::Estimate(estimate(input))),
-        (Counting::Template, Input::Prompt(text)) => Tokenize::text(text),
+        (Counting::Template, Input::Prompt(text) | Input::Marked(text)) => Tokenize::text(text),
         (Counting::Template, Input::Chat(messages)) => {
             let chat = Template { messages: Spoken::all(messages) };
             let answer = accepted(shared, turn, client.post(address.own(&["apply-template"]), &chat).await?)?;
             Tokenize::text(answer.read::<Templated>("the chat as text")?.prompt)
         }
-        (Counting::Messages, Input::Prompt(text)) => Tokenize::Prompt { model, prompt: text },
+        (Counting::Messages, Input::Prompt(text) | Input::Marked(text)) => {
+            Tokenize::Prompt { model, prompt: text }
+        }
         (Counting::Messages, Input::Chat(messages)) => Tokenize::Messages {
             model,
             messages: Spoken::all(messages),
@@ -153,7 +155,7 @@ fn digest(input: &Input) -> Key {
         digest.update(text);
     };
     match input {
-        Input::Prompt(text) => add("prompt", text),
+        Input::Prompt(text) | Input::Marked(text) => add("prompt", text),
         Input::Chat(messages) => {
             messages.iter().for_each(|message| add(message.role.name(), &message.content));
         }

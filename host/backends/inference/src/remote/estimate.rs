@@ -13,7 +13,7 @@ const MARKERS: u64 = 16;
 /// About the most tokens that an input can have.
 pub(super) fn estimate(input: &Input) -> u32 {
     let tokens = match input {
-        Input::Prompt(text) => MARKERS + of(text),
+        Input::Prompt(text) | Input::Marked(text) => MARKERS + of(text),
         Input::Chat(messages) => {
             messages.iter().fold(2 * MARKERS, |sum, message| sum + MARKERS + of(&message.content))
         }

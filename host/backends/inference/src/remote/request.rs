@@ -47,7 +47,7 @@ impl Question {
     /// The path below a server's base address.
     pub fn path(&self) -> &'static [&'static str] {
         match self.input {
-            Input::Prompt(_) => &["completions"],
+            Input::Prompt(_) | Input::Marked(_) => &["completions"],
             Input::Chat(_) => &["chat", "completions"],
         }
     }
@@ -62,7 +62,7 @@ impl Question {
         let Options { seed, stop, frequency_penalty, presence_penalty, biases, log_probabilities, .. } =
             &self.options;
         let (messages, prompt) = match &self.input {
-            Input::Prompt(text) => (None, Some(text.as_str())),
+            Input::Prompt(text) | Input::Marked(text) => (None, Some(text.as_str())),
             Input::Chat(messages) => (Some(Spoken::all(messages)), None),
         };
         // llama-server takes none for not asked.
@@ -94,7 +94,7 @@ impl Question {
 
     /// llama-server does not look at it when it completes a prompt, and has another field for that.
     fn response_format(&self, dialect: Dialect) -> Option<ResponseFormat<'_>> {
-        let is_prompt = matches!(self.input, Input::Prompt(_));
+        let is_prompt = matches!(self.input, Input::Prompt(_) | Input::Marked(_));
         let schema = self.schema.as_deref().filter(|_| !(is_prompt && dialect == Dialect::LlamaServer))?;
         Some(ResponseFormat {
             kind: "json_schema",

@@ -62,7 +62,7 @@ impl<'a> Extensions<'a> {
                 json_schema: question
                     .schema
                     .as_deref()
-                    .filter(|_| matches!(question.input, Input::Prompt(_))),
+                    .filter(|_| matches!(question.input, Input::Prompt(_) | Input::Marked(_))),
                 // What nobody owns is not looked up either.
                 cache_prompt: options.owner.is_none().then_some(false),
                 ..Self::default()

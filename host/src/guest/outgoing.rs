@@ -1,0 +1,303 @@
+//! Requests that a guest sends: to other components of its application, or to hosts that it was granted.
+//!
+//! Without a grant there are none, whatever the guest imports.
+
+use super::{Body, Client as Caller, Context, Effects, Failure, body::Incoming};
+use crate::{
+    spin::{
+        Component,
+        hosts::{Target, chained},
+    },
+    telemetry::Record,
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response, Uri, Version, header::HOST, uri::Scheme};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+/// How long each step may take where a guest says nothing, as Spin has it. The request's own deadline ends all of them.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long a connection without a request is kept.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How often components of an application may call each other within one request.
+const MAX_DEPTH: u32 = 8;
+
+/// The application that a component belongs to, as its components see it.
+pub trait Inside: Send + Sync + 'static {
+    /// Has the component of an id answer, or with none the one whose route the path is.
+    fn answer(
+        self: Arc<Self>,
+        id: Option<String>,
+        request: Request<Incoming>,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Response<Body>, Failure>>;
+}
+
+/// The connections to other hosts. Clones share them.
+#[derive(Clone)]
+pub struct Web(Client<HttpsConnector<HttpConnector>, WasiBody>);
+
+impl Web {
+    /// None yet.
+    ///
+    /// # Errors
+    /// When the machine's certificates cannot be read.
+    pub fn new() -> anyhow::Result<Self> {
+        let tls = rustls::ClientConfig::builder().with_platform_verifier()?.with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Ok(Self(client))
+    }
+}
+
+/// What a guest may send.
+pub(super) enum Outgoing {
+    /// Nothing.
+    Denied,
+    /// As the manifest says.
+    Granted(Granted),
+}
+
+/// What is needed to send something for a guest.
+#[derive(Clone)]
+pub(super) struct Granted {
+    pub component: Arc<Component>,
+    pub web: Web,
+    pub inside: Option<Arc<dyn Inside>>,
+    pub request_id: String,
+    pub caller: Caller,
+    pub deadline: Instant,
+    pub record: Arc<Record>,
+    pub depth: u32,
+}
+
+type Done = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;
+type Sent = (Response<WasiBody>, Done);
+
+impl WasiHttpHooks for Outgoing {
+    fn default_scheme(&mut self) -> Option<Scheme> {
+        Some(Scheme::HTTP)
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _done: Done,
+    ) -> Box<dyn Future<Output = wasmtime_wasi_http::Result<Sent>> + Send> {
+        match self {
+            Self::Denied => Box::new(async { Err(Error::HttpRequestDenied) }),
+            Self::Granted(granted) => {
+                let granted = granted.clone();
+                Box::new(async move {
+                    let response = granted.send(request, options.unwrap_or_default()).await?;
+                    Ok((response, Box::new(async { Ok(()) }) as Done))
+                })
+            }
+        }
+    }
+}
+
+impl Granted {
+    async fn send(
+        self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> wasmtime_wasi_http::Result<Response<WasiBody>> {
+        let uri = request.uri().clone();
+        let host = uri.host().filter(|host| *host != "self" && *host != "self.alt");
+        let target = Target { scheme: uri.scheme_str().unwrap_or("http"), host, port: uri.port_u16() };
+        if !self.component.may_reach(&target) {
+            let host = host.unwrap_or("self");
+            tracing::warn!(
+                component = self.component.id,
+                scheme = target.scheme,
+                host,
+                "an outgoing request was denied: its host is not in allowed_outbound_hosts"
+            );
+            return Err(Error::HttpRequestDenied);
+        }
+        match host {
+            None => self.inside(None, request).await,
+            Some(host) => match chained(host) {
+                Some(id) => self.clone().inside(Some(id.to_owned()), request).await,
+                None => self.outside(request, options).await,
+            },
+        }
+    }
+
+    async fn inside(
+        self,
+        id: Option<String>,
+        mut request: Request<WasiBody>,
+    ) -> wasmtime_wasi_http::Result<Response<WasiBody>> {
+        let Some(inside) = self.inside else { return Err(Error::DestinationNotFound) };
+        if self.depth >= MAX_DEPTH {
+            tracing::warn!(
+                component = self.component.id,
+                "components call each other deeper than {MAX_DEPTH}"
+            );
+            return Err(Error::HttpRequestDenied);
+        }
+        if let Some(authority) = request.uri().authority()
+            && let Ok(host) = http::HeaderValue::from_str(authority.as_str())
+        {
+            request.headers_mut().insert(HOST, host);
+        }
+        let context = Context {
+            request_id: self.request_id,
+            client: self.caller,
+            deadline: self.deadline,
+            record: self.record,
+            effects: Effects::default(),
+            inside: None,
+            depth: self.depth + 1,
+        };
+        // On a task of its own: wasmtime drives one instance at a time on a task.
+        let answering = AbortOnDropHandle::new(tokio::spawn(inside.answer(id, request, context)));
+        let answered = answering.await.map_err(|_panic| Error::HttpResponseIncomplete)?;
+        match answered {
+            Ok(response) => Ok(response),
+            Err(failure) => {
+                tracing::warn!(component = self.component.id, %failure, "another component did not answer");
+                Err(match failure {
+                    Failure::Overloaded { .. } => Error::ConnectionLimitReached,
+                    Failure::DeadlinePassed | Failure::Retired => Error::HttpResponseTimeout,
+                    Failure::NotFound => Error::DestinationNotFound,
+                    Failure::CpuExceeded
+                    | Failure::OutOfMemory
+                    | Failure::Trapped(_)
+                    | Failure::NoResponse
+                    | Failure::Refused(_) => Error::HttpResponseIncomplete,
+                })
+            }
+        }
+    }
+
+    async fn outside(
+        self,
+        mut request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> wasmtime_wasi_http::Result<Response<WasiBody>> {
+        *request.version_mut() = Version::HTTP_11;
+        if request.uri().scheme() == Some(&Scheme::HTTPS) {
+            // The connection decides, by ALPN.
+            request.headers_mut().remove(HOST);
+        }
+        let connect = options.connect_timeout.unwrap_or(PATIENCE);
+        let first = options.first_byte_timeout.unwrap_or(PATIENCE);
+        let until = (Instant::now() + connect + first).min(self.deadline);
+        let answered = tokio::time::timeout_at(until, self.web.0.request(request)).await;
+        let response =
+            answered.map_err(|_elapsed| Error::ConnectionReadTimeout)?.map_err(|error| reason(&error))?;
+        let between = options.between_bytes_timeout.unwrap_or(PATIENCE);
+        Ok(response.map(|body| Paced::new(body.map_err(Error::from), between).boxed_unsync()))
+    }
+}
+
+/// The error of `wasi:http` that says most.
+fn reason(error: &hyper_util::client::legacy::Error) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                std::io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
+                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof => {
+                    return Error::ConnectionTerminated;
+                }
+                std::io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
+                std::io::ErrorKind::InvalidData if inner.to_string().contains("certificate") => {
+                    return Error::TlsCertificateError;
+                }
+                _ => {}
+            }
+        }
+        if inner.is::<rustls::Error>() {
+            return Error::TlsProtocolError;
+        }
+        if inner.to_string().contains("dns error") {
+            return Error::DnsError { rcode: None, info_code: None };
+        }
+        cause = inner.source();
+    }
+    if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
+}
+
+/// A body whose frames come within a time of each other.
+struct Paced<B> {
+    body: B,
+    between: Duration,
+    wait: Pin<Box<Sleep>>,
+}
+
+impl<B> Paced<B> {
+    fn new(body: B, between: Duration) -> Self {
+        Self { body, between, wait: Box::pin(sleep_until(Instant::now() + between)) }
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes, Error = Error> + Unpin> http_body::Body for Paced<B> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match Pin::new(&mut self.body).poll_frame(task) {
+            Poll::Ready(frame) => {
+                let next = Instant::now() + self.between;
+                self.wait.as_mut().reset(next);
+                Poll::Ready(frame)
+            }
+            Poll::Pending => match self.wait.as_mut().poll(task) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(Error::ConnectionReadTimeout))),
+                Poll::Pending => Poll::Pending,
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The address of a request as its sender wrote it.
+#[must_use]
+pub fn written(uri: &Uri, host: Option<&str>) -> String {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let host = uri.authority().map(|authority| authority.as_str()).or(host).unwrap_or("localhost");
+    format!("{}://{host}{path}", uri.scheme_str().unwrap_or("http"))
+}
