@@ -136,7 +136,7 @@ pub fn check(route: &str) -> Result<(), String> {
     if !route.starts_with('/') {
         return Err(format!("\"{route}\" does not start with \"/\": write \"/{route}\""));
     }
-    let inner = route.strip_suffix("/...").unwrap_or(route);
+    let inner = route.strip_suffix("/...").or_else(|| route.strip_suffix("/*")).unwrap_or(route);
     if inner.contains("...") || inner.contains('*') {
         return Err(format!("\"{route}\" has a wildcard elsewhere than at its end: end it with \"/...\""));
     }

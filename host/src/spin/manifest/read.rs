@@ -24,7 +24,7 @@ impl Text<'_> {
         serde_path_to_error::deserialize(document).map_err(|error| {
             let key = readable(&error.path().to_string());
             let inner = error.into_inner();
-            one(&key, format!("{}{}", place(self.text, &inner), inner.message()))
+            one(&key, format!("{}{}{}", place(self.text, &inner), inner.message(), closest(inner.message())))
         })
     }
 }
@@ -78,4 +78,29 @@ fn place(text: &str, error: &toml::de::Error) -> String {
     let Some(span) = error.span() else { return String::new() };
     let line = text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
     format!("line {line}: ")
+}
+
+/// The name that is most like the unknown one, if serde says that a field is unknown and which are known.
+fn closest(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next().filter(|_| message.starts_with("unknown field"));
+    let like = |name: &str| unknown.map_or(0.0, |unknown| strsim::jaro_winkler(unknown, name));
+    names
+        .map(|name| (like(name), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    #[test]
+    fn a_slip_of_the_finger_is_mended() {
+        let message = "unknown field `enviroment`, expected one of `source`, `environment`";
+        assert_eq!(closest(message), "; did you mean `environment`?");
+        assert_eq!(closest("unknown field `xyz`, expected one of `source`, `files`"), "");
+        assert_eq!(closest("missing field `source`"), "");
+    }
 }
