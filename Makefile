@@ -10,9 +10,10 @@ endif
 WASM := --profile component --target wasm32-wasip2
 COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 EXAMPLES := -p starter -p quotes
+SPIN := -p corral-spin-adapter
 GUESTS := -p hostile -p parrot -p plain
 
-.PHONY: help setup services components examples guests build run test test-vulkan check-cuda check bench clean
+.PHONY: help setup services components examples guests spin-app build run test test-vulkan check-cuda check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -21,7 +22,7 @@ help: ## lists the targets
 run: build ## sets up what is missing, builds, and serves as runtime.toml says
 	target/release/corral serve --config runtime.toml
 
-test: build guests services examples check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
+test: build guests services examples spin-app check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
 	cargo test --release --workspace
 
 test-vulkan: setup ## the offload to a graphics processor, on Mesa's software Vulkan: by hand, a quarter of an hour
@@ -33,7 +34,7 @@ check-cuda: setup ## that the feature cuda compiles, links and starts, without s
 check: setup ## format and lints, warnings being errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets -- -D warnings
-	cargo clippy $(COMPONENTS) $(EXAMPLES) $(GUESTS) -- -D warnings
+	cargo clippy $(COMPONENTS) $(EXAMPLES) $(SPIN) $(GUESTS) -- -D warnings
 
 bench: build guests services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
 	cargo bench --workspace --bench corral
@@ -51,6 +52,10 @@ guests: setup ## the components that the tests turn against the host
 examples: build services ## the example logics, in Rust and in JavaScript
 	cargo build $(WASM) $(EXAMPLES)
 	scripts/javascript.sh
+
+spin-app: build ## the chat application for stock Spin (spin.toml), target/spin/*.wasm
+	cargo build $(WASM) $(SPIN)
+	target/release/spin-app $(addprefix target/wasm32-wasip2/component/corral_,gateway.wasm chat.wasm spin_adapter.wasm) target/spin
 
 setup: ## Rust, packages, the Wasm target, the default models: what is missing of them
 	scripts/setup.sh

@@ -1,0 +1,1 @@
+../../../../../host/backends/inference/src/template/llama2.rs

@@ -1,0 +1,1 @@
+../../../../host/backends/vectors/src/record.rs

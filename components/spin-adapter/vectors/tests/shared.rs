@@ -1,0 +1,116 @@
+//! One real ChromaDB for a Corral host and a component on Spin: each finds what the other stored.
+
+use corral_services::Chroma;
+use corral_spin_testing::network::Network;
+use corral_spin_vectors::{Entry, Error, Item, Model, Settings, Vectors};
+use corral_vectors as host;
+use std::{path::Path, sync::Arc};
+use tokio::runtime::Runtime;
+
+fn settings(url: &str, collection: &str) -> Settings {
+    Settings {
+        url: url.into(),
+        tenant: "default_tenant".into(),
+        database: "default_database".into(),
+        collection: collection.into(),
+        token: None,
+        token_header: "x-chroma-token".into(),
+    }
+}
+
+fn model() -> Model {
+    Model { name: "compass".into(), dimensions: 2 }
+}
+
+fn item(id: &str, text: &str, embedding: [f32; 2], topic: &str) -> Item {
+    let metadata = vec![Entry { key: "topic".into(), value: topic.into() }];
+    Item { id: id.into(), text: text.into(), embedding: embedding.into(), metadata }
+}
+
+fn ids<T>(found: &[T], id: impl Fn(&T) -> &str) -> Vec<String> {
+    found.iter().map(|one| id(one).to_owned()).collect()
+}
+
+#[test]
+fn a_host_and_a_component_on_spin_keep_one_collection() {
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Chroma::start()).unwrap();
+    let network = Arc::new(Network::new());
+    let spin = Vectors::new(network.clone(), &settings(&server.url(), "chat_documents"), model()).unwrap();
+    assert!(spin.is_empty("s").unwrap());
+    spin.upsert(
+        "s",
+        vec![
+            item("east", "herons in the east", [2.0, 0.0], "birds"),
+            item("north", "the north pole", [0.0, 1.0], "poles"),
+        ],
+    )
+    .unwrap();
+
+    let config =
+        host::Config { backend: host::Backend::Chroma, url: Some(server.url()), ..host::Config::default() };
+    let model = host::Model { name: "compass".into(), dimensions: 2 };
+    let on_host = runtime.block_on(host::Vectors::open(&config, Path::new("unused"), model)).unwrap();
+    let found = runtime.block_on(on_host.query("s", vec![1.0, 0.1], 5)).unwrap();
+    assert_eq!(ids(&found, |hit| &hit.passage.id), ["east", "north"]);
+    let south = host::Item {
+        id: "south/1".into(),
+        text: "penguins in the south".into(),
+        embedding: vec![0.0, -1.0],
+        metadata: vec![host::Entry { key: "topic".into(), value: "poles".into() }],
+    };
+    runtime.block_on(on_host.upsert("s", vec![south])).unwrap();
+
+    let hits = spin.query("s", &[0.0, -3.0], 2).unwrap();
+    assert_eq!(ids(&hits, |hit| &hit.passage.id), ["south/1", "east"]);
+    assert!(hits[0].distance.abs() < 1e-5 && hits[0].passage.text == "penguins in the south");
+    let expected = runtime.block_on(on_host.search("s", vec![1.0, 0.0], "penguins", 3)).unwrap();
+    let matches = spin.search("s", &[1.0, 0.0], "penguins", 3).unwrap();
+    let scores: Vec<_> =
+        matches.iter().map(|found| (found.passage.id.clone(), found.bm25, found.score)).collect();
+    let on_hosts: Vec<_> =
+        expected.into_iter().map(|found| (found.passage.id, found.bm25, found.score)).collect();
+    assert_eq!(scores, on_hosts, "the same ranking, with the same scores");
+
+    let poles = Entry { key: "topic".into(), value: "poles".into() };
+    assert_eq!(ids(&spin.list("s", Some(&poles), None, 9).unwrap(), |found| &found.id), ["north", "south/1"]);
+    assert_eq!(ids(&spin.list("s", None, Some("east"), 1).unwrap(), |found| &found.id), ["north"]);
+    assert_eq!((spin.count("s").unwrap(), spin.count("other").unwrap()), (3, 0));
+    assert_eq!(spin.remove("s", &["east".into(), "gone".into()]).unwrap(), 1);
+    assert_eq!(spin.delete("s", &poles).unwrap(), 2);
+    assert_eq!(runtime.block_on(on_host.count("s")).unwrap(), 0);
+
+    // More than one request holds, and more passages with a word than are scored at once.
+    for (first, last) in [(0, 600), (600, 1100)] {
+        let text = |number| if number % 500 == 7 { "heron pole" } else { "pole" };
+        let items = (first..last)
+            .map(|number| item(&format!("{number:04}"), text(number), [1.0, number as f32], "n"));
+        spin.upsert("s", items.collect()).unwrap();
+    }
+    assert_eq!(runtime.block_on(on_host.count("s")).unwrap(), 1100);
+    let matches = spin.search("s", &[1.0, 0.0], "heron pole", 3).unwrap();
+    let expected = runtime.block_on(on_host.search("s", vec![1.0, 0.0], "heron pole", 3)).unwrap();
+    assert_eq!(ids(&matches, |found| &found.passage.id), ids(&expected, |found| &found.passage.id));
+    assert!(matches.iter().any(|found| found.passage.text == "heron pole"));
+    assert_eq!(spin.delete_partition("s").unwrap(), 1100);
+
+    // Somebody deletes the collection: its id is another one then.
+    spin.upsert("s", vec![item("a", "x", [1.0, 0.0], "n")]).unwrap();
+    let url = format!(
+        "{}/api/v2/tenants/default_tenant/databases/default_database/collections/chat_documents",
+        server.url()
+    );
+    let deleted = runtime.block_on(async { reqwest::Client::new().delete(url).send().await }).unwrap();
+    assert!(deleted.status().is_success());
+    assert_eq!(spin.count("s").unwrap(), 0);
+    spin.upsert("s", vec![item("a", "x", [1.0, 0.0], "n")]).unwrap();
+    assert_eq!(spin.count("s").unwrap(), 1);
+
+    // Another model's embeddings mean nothing here.
+    let other = Model { name: "other".into(), dimensions: 2 };
+    let other = Vectors::new(network.clone(), &settings(&server.url(), "chat_documents"), other).unwrap();
+    assert!(matches!(other.count("s"), Err(Error::Unavailable(cause)) if cause.contains("compass")));
+    let nobody =
+        Vectors::new(network, &settings("http://127.0.0.1:1", "chat_documents"), self::model()).unwrap();
+    assert!(matches!(nobody.count("s"), Err(Error::Unavailable(_))));
+}
