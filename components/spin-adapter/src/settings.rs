@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_wrong_variable_is_named() {
         let wrong = |name: &'static str, value: &'static str| {
-            let set = set([(name, value), ("redis_url", "redis://h")]);
+            let set = set([("redis_url", "redis://h"), (name, value)]);
             let settings = Settings(&set);
             let all = [
                 settings.redis_url().err(),

@@ -47,7 +47,6 @@ impl Both {
         self.runtime.block_on(self.host.get(id, None)).unwrap()
     }
 
-    #[expect(clippy::panic, reason = "for tests alone")]
     fn text(&self, key: &str) -> String {
         match &self.server.ask("GET", &[key])[..] {
             [Value::Binary(text)] => String::from_utf8_lossy(text).into_owned(),

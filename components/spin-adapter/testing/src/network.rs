@@ -17,6 +17,7 @@ impl Network {
     /// A client of its own.
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         // Without certificates: nothing here is encrypted.
         Self { client: client.tls_certs_only([]).build().unwrap(), runtime: runtime.unwrap() }
