@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings this machine to where Corral builds and runs: Rust, packages, the Wasm target, the default models.
+# Brings this machine to where Corral builds and runs: Rust, packages, the Wasm target, the default models, the viewers of the interface.
 #
 # Each step looks first and says nothing when there is nothing to do.
 set -euo pipefail
@@ -9,3 +9,4 @@ scripts/rust.sh
 scripts/packages.sh
 scripts/wasm-target.sh
 scripts/models.sh
+scripts/viewers.sh

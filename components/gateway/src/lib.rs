@@ -4,13 +4,13 @@
 //! `response` touch HTTP, `session`, `chat`, `documents` and `openai` call the host; the others are plain.
 //! Not here: prompts and retrieval (the chat component), limits on connections and time (the host).
 
+mod assets;
 mod bindings;
 mod chat;
 mod documents;
 mod failure;
 mod json;
 mod openai;
-mod openapi;
 mod query;
 mod reply;
 mod request;
@@ -57,8 +57,7 @@ enum Answer {
 fn serve(request: Request) -> Result<Answer, Failure> {
     let endpoint = route::find(&request.method, &request.path)?;
     let reply = match endpoint {
-        Endpoint::OpenApi => openapi::reply(),
-        Endpoint::OpenApiHead => openapi::head(),
+        Endpoint::Asset(asset) => asset.reply(request.conditions()),
         Endpoint::CreateSession => session::create()?,
         Endpoint::ReadSession(id) => session::read(&id)?,
         Endpoint::DeleteSession(id) => session::delete(&id)?,

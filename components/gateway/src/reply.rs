@@ -52,9 +52,14 @@ impl Reply {
         Self::json(200, body)
     }
 
-    /// 200 with a JSON document that is written already.
-    pub fn document(body: &[u8]) -> Self {
-        Self { status: 200, headers: vec![("content-type", JSON.to_owned())], body: body.to_vec() }
+    /// 200 with what is written already; the headers say what it is.
+    pub fn file(headers: Vec<(&'static str, String)>, body: &[u8]) -> Self {
+        Self { status: 200, headers, body: body.to_vec() }
+    }
+
+    /// 304.
+    pub fn not_modified(headers: Vec<(&'static str, String)>) -> Self {
+        Self { status: 304, headers, body: Vec::new() }
     }
 
     /// 204.

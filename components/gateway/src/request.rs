@@ -2,8 +2,9 @@
 //!
 //! Not here: what any of it means (`route.rs`, `query.rs`, `validate.rs`).
 
+use crate::assets::Conditions;
 use crate::failure::Failure;
-use crate::wasi::http::types::{ErrorCode, IncomingRequest, Method, http_error_code};
+use crate::wasi::http::types::{ErrorCode, Fields, IncomingRequest, Method, http_error_code};
 use crate::wasi::io::streams::StreamError;
 
 /// The most that a body may have. The host has its own limit, in its settings; this one keeps what
@@ -43,13 +44,16 @@ impl Request {
         self.query.as_deref()
     }
 
+    /// Whether a client has a file already, and whether it wants its body.
+    pub fn conditions(&self) -> Conditions {
+        let if_none_match = first(&self.incoming.headers(), "if-none-match");
+        Conditions { if_none_match, body: self.method != "HEAD" }
+    }
+
     /// Headers and the whole body.
     pub fn input(&self) -> Result<Input, Failure> {
         let headers = self.incoming.headers();
-        let header = |name: &str| {
-            let first = headers.get(name).into_iter().next()?;
-            Some(String::from_utf8_lossy(&first).into_owned())
-        };
+        let header = |name: &str| first(&headers, name);
         let announced = header("content-length").and_then(|length| length.parse::<u64>().ok());
         Ok(Input {
             content_type: header("content-type"),
@@ -84,6 +88,12 @@ impl Request {
             }
         }
     }
+}
+
+/// The first of the headers of that name.
+fn first(headers: &Fields, name: &str) -> Option<String> {
+    let first = headers.get(name).into_iter().next()?;
+    Some(String::from_utf8_lossy(&first).into_owned())
 }
 
 const TOO_LARGE: Failure = Failure::TooLarge { limit: MAX_BODY as u64 };

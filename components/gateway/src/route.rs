@@ -2,14 +2,15 @@
 //!
 //! Not here: what a request carries besides (`request.rs`), and what is answered.
 
+use crate::assets::{self, Asset};
 use crate::failure::Failure;
 use crate::query::percent_decode;
 
 /// What a client asks for, with the id that its path names.
 #[derive(Debug, PartialEq)]
 pub enum Endpoint {
-    OpenApi,
-    OpenApiHead,
+    /// A file, with `GET` or `HEAD`.
+    Asset(&'static Asset),
     CreateSession,
     ReadSession(String),
     DeleteSession(String),
@@ -37,10 +38,6 @@ pub struct Route {
 pub type Method = (&'static str, fn(String) -> Endpoint);
 
 pub const ROUTES: &[Route] = &[
-    Route {
-        path: "/openapi.json",
-        methods: &[("GET", |_| Endpoint::OpenApi), ("HEAD", |_| Endpoint::OpenApiHead)],
-    },
     Route { path: "/api/v1/chat/session", methods: &[("POST", |_| Endpoint::CreateSession)] },
     Route {
         path: "/api/v1/chat/session/{session_id}",
@@ -71,15 +68,22 @@ pub const ROUTES: &[Route] = &[
 pub fn find(method: &str, path: &str) -> Result<Endpoint, Failure> {
     // Decoded first, as the clients' former server did: an encoded slash separates segments.
     let path = percent_decode(path.as_bytes());
-    let (route, parameter) = ROUTES
-        .iter()
-        .find_map(|route| Some((route, parameter(route.path, &path)?)))
-        .ok_or(Failure::NotFound)?;
+    let found = ROUTES.iter().find_map(|route| Some((route, parameter(route.path, &path)?)));
+    let Some((route, parameter)) = found else { return file(method, &path) };
     let (_, endpoint) = route.methods.iter().find(|(name, _)| *name == method).ok_or_else(|| {
         let allow: Vec<_> = route.methods.iter().map(|(name, _)| *name).collect();
         Failure::MethodNotAllowed { allow: allow.join(", ") }
     })?;
     Ok(endpoint(parameter.to_owned()))
+}
+
+/// The file at a path that no route has.
+fn file(method: &str, path: &str) -> Result<Endpoint, Failure> {
+    let asset = assets::find(path).ok_or(Failure::NotFound)?;
+    match method {
+        "GET" | "HEAD" => Ok(Endpoint::Asset(asset)),
+        _ => Err(Failure::MethodNotAllowed { allow: "GET, HEAD".to_owned() }),
+    }
 }
 
 /// What stands in `path` for the pattern's parameter (nothing if it has none), if it matches.
@@ -118,6 +122,16 @@ mod tests {
         }
         assert!(matches!(find("GET", "/v1/models/"), Err(Failure::NotFound)));
         assert_eq!(find("GET", "/v1/models").unwrap(), Endpoint::ListModels);
+    }
+
+    #[test]
+    fn files_can_be_read_and_nothing_else() {
+        for (method, path) in [("GET", "/docs"), ("HEAD", "/openapi.json"), ("GET", "/redoc/redoc%2Ejs")] {
+            assert!(matches!(find(method, path), Ok(Endpoint::Asset(_))), "{path}");
+        }
+        let failure = find("POST", "/docs").unwrap_err();
+        assert!(matches!(failure, Failure::MethodNotAllowed { allow } if allow == "GET, HEAD"));
+        assert!(matches!(find("GET", "/docs/"), Err(Failure::NotFound)));
     }
 
     #[test]

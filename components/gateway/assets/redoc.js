@@ -1,0 +1,2 @@
+// Shows the interface's description in Redoc. The name is the bundle's own.
+Redoc.init('openapi.json', {}, document.getElementById('redoc'));
