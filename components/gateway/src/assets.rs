@@ -33,13 +33,13 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const GZIP: Option<&str> = Some("gzip");
 
-/// Scripts and data from here alone, and no page of anyone's around it. Swagger UI's style sheet has pictures
-/// in it, and it writes styles into what it draws.
+/// Scripts, styles and data from here alone, and no page of anyone's around it. Its style sheet has pictures in it.
 const SWAGGER_UI: Option<&str> = Some(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-/// The same; Redoc searches in a worker that it writes itself.
+/// The same, but that Redoc makes its style sheet as it draws, and searches in a worker that it writes itself. Its
+/// makers' mark at the bottom stays away, because it would come from their servers.
 const REDOC: Option<&str> = Some(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -26,7 +26,7 @@ mod validate;
 use bindings::exports::wasi::http::incoming_handler::Guest;
 use bindings::{corral, wasi};
 use failure::Failure;
-use openai::completions::{self, Delivery};
+use openai::completions::{self, Chat, Delivery, Form, Text};
 use openai::{embeddings, models};
 use reply::{Dialect, Reply};
 use request::Request;
@@ -72,18 +72,18 @@ fn serve(request: Request) -> Result<Answer, Failure> {
         Endpoint::DeleteDocument(id) => documents::delete(&query::session_id(request.query())?, &id)?,
         Endpoint::ListModels => models::list(),
         Endpoint::ReadModel(id) => models::read(id)?,
-        Endpoint::Complete => {
-            let request = completions::Request::read(&request.input()?)?;
-            match request.delivery {
-                Delivery::Whole => completions::answer(request)?,
-                Delivery::Stream { with_usage } => {
-                    return stream(completions::Stream::open(request, with_usage)?);
-                }
-            }
-        }
+        Endpoint::CompleteChat => return complete(completions::Request::<Chat>::read(&request.input()?)?),
+        Endpoint::CompleteText => return complete(completions::Request::<Text>::read(&request.input()?)?),
         Endpoint::Embed => embeddings::answer(embeddings::Request::read(&request.input()?)?)?,
     };
     Ok(Answer::Whole(reply))
+}
+
+fn complete<F: Form + 'static>(request: completions::Request<F>) -> Result<Answer, Failure> {
+    match request.delivery {
+        Delivery::Whole => completions::answer(request).map(Answer::Whole),
+        Delivery::Stream { with_usage } => stream(completions::Stream::open(request, with_usage)?),
+    }
 }
 
 fn stream(pieces: impl Iterator<Item = Vec<u8>> + 'static) -> Result<Answer, Failure> {

@@ -1,4 +1,4 @@
-//! OpenAI's interface: models, chat completions and embeddings, for programs that speak it already.
+//! OpenAI's interface: models, completions and embeddings, for programs that speak it already.
 //!
 //! Not here: statuses and the form of errors (`reply/openai.rs`).
 

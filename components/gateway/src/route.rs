@@ -23,7 +23,8 @@ pub enum Endpoint {
     DeleteDocument(String),
     ListModels,
     ReadModel(String),
-    Complete,
+    CompleteChat,
+    CompleteText,
     Embed,
 }
 
@@ -60,7 +61,8 @@ pub const ROUTES: &[Route] = &[
     Route { path: "/v1/models", methods: &[("GET", |_| Endpoint::ListModels)] },
     // Names of models have slashes in many places.
     Route { path: "/v1/models/{*model}", methods: &[("GET", Endpoint::ReadModel)] },
-    Route { path: "/v1/chat/completions", methods: &[("POST", |_| Endpoint::Complete)] },
+    Route { path: "/v1/chat/completions", methods: &[("POST", |_| Endpoint::CompleteChat)] },
+    Route { path: "/v1/completions", methods: &[("POST", |_| Endpoint::CompleteText)] },
     Route { path: "/v1/embeddings", methods: &[("POST", |_| Endpoint::Embed)] },
 ];
 

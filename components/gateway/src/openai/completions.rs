@@ -1,19 +1,23 @@
-//! Chat completions: an answer to a conversation that the client keeps, or a turn of a session that the
-//! server keeps; whole, or in chunks as it comes.
+//! Completions: an answer to a conversation that the client keeps, text that goes on where a prompt ends, or a
+//! turn of a session that the server keeps; whole, or in chunks as it comes.
 //!
-//! Not here: what is right in a request (`request.rs` and those beside it), how an answer reads
-//! (`answer.rs`, `chunks.rs`).
+//! Not here: what is right in a request (`request.rs`, `prompt.rs` and those beside them), how an answer reads
+//! (`chat.rs`, `text.rs`).
 
 mod answer;
+mod chat;
 mod chunks;
 mod event;
+mod form;
 mod format;
 mod logprobs;
 mod messages;
 mod options;
 mod owner;
+mod prompt;
 mod request;
 mod session;
+mod text;
 mod unsupported;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,10 +30,13 @@ use crate::openai::Mistake;
 use crate::reply::Reply;
 use crate::uuid;
 use answer::{Answer, Head};
+pub use chat::Chat;
 use chunks::Chunks;
 use event::Event;
+pub use form::Form;
 use request::Asked;
 pub use request::{Delivery, Request};
+pub use text::Text;
 
 /// Events taken at once.
 const BATCH: u32 = 64;
@@ -41,9 +48,11 @@ enum Running {
 }
 
 /// Answers when the answer is complete.
-pub fn answer(request: Request) -> Result<Reply, Failure> {
-    let mut answer = Answer::new(Head::new(&request.model), request.options.log_probabilities.is_some());
-    let running = Running::begin(request)?;
+pub fn answer<F: Form>(request: Request<F>) -> Result<Reply, Failure> {
+    let with_logprobs = request.options.log_probabilities.is_some();
+    let head = Head::new::<F>(&request.model);
+    let (running, form) = Running::begin(request)?;
+    let mut answer = Answer::new(head, form, with_logprobs);
     loop {
         let events = running.next()?;
         if events.is_empty() {
@@ -54,26 +63,26 @@ pub fn answer(request: Request) -> Result<Reply, Failure> {
 }
 
 /// An answer that goes out as it comes, piece by piece. Dropping it cancels the answer.
-pub struct Stream {
+pub struct Stream<F> {
     running: Running,
     /// Taken before the response begins, so that what fails at once has its proper status.
     first: Option<Vec<Event>>,
-    chunks: Chunks,
+    chunks: Chunks<F>,
 }
 
-impl Stream {
-    pub fn open(request: Request, with_usage: bool) -> Result<Self, Failure> {
-        let head = Head::new(&request.model);
-        let running = Running::begin(request)?;
+impl<F: Form> Stream<F> {
+    pub fn open(request: Request<F>, with_usage: bool) -> Result<Self, Failure> {
+        let head = Head::new::<F>(&request.model);
+        let (running, form) = Running::begin(request)?;
         let first = running.next()?;
         if first.is_empty() {
             return Err(Failure::Unavailable);
         }
-        Ok(Self { running, first: Some(first), chunks: Chunks::new(head, with_usage) })
+        Ok(Self { running, first: Some(first), chunks: Chunks::new(head, form, with_usage) })
     }
 }
 
-impl Iterator for Stream {
+impl<F: Form> Iterator for Stream<F> {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
@@ -89,20 +98,27 @@ impl Iterator for Stream {
 }
 
 impl Running {
-    fn begin(request: Request) -> Result<Self, Failure> {
-        let chosen = models::choose(&request.model)?;
-        match request.asked {
+    /// Gives the request's form back, in which the answer is told.
+    fn begin<F: Form>(request: Request<F>) -> Result<(Self, F), Failure> {
+        let Request { model, asked, options, form, .. } = request;
+        let running = match asked {
+            Asked::Prompt(prompt) => Self::generate(models::choose(&model)?, &Input::Prompt(prompt), options),
             Asked::Messages(messages) => {
-                let options = Options { adapter: chosen.adapter, ..request.options };
-                let input = Input::Chat(messages);
-                Ok(Self::Generation(inference::generate(Some(&chosen.name), &input, &options)?))
+                Self::generate(models::choose_for_chat(&model)?, &Input::Chat(messages), options)
             }
             Asked::Turn { session, id, message } => {
-                let options = options::of_turn(request.options, without_adapter(chosen)?)?;
+                let model = without_adapter(models::choose_for_chat(&model)?)?;
+                let options = options::of_turn(options, model)?;
                 let turn = Turn { id: id.unwrap_or_else(uuid::fresh), session, message, options };
-                Ok(Self::Turn(turns::answer(&turn)?))
+                turns::answer(&turn).map(Self::Turn).map_err(Failure::from)
             }
-        }
+        };
+        Ok((running.map_err(|failure| about(failure, F::ASKED))?, form))
+    }
+
+    fn generate(chosen: Chosen, input: &Input, options: Options) -> Result<Self, Failure> {
+        let options = Options { adapter: chosen.adapter, ..options };
+        Ok(Self::Generation(inference::generate(Some(&chosen.name), input, &options)?))
     }
 
     /// The next events, at least one. None after the last.
@@ -111,6 +127,14 @@ impl Running {
             Self::Generation(generation) => generation.next(BATCH)?.into_iter().map(Event::from).collect(),
             Self::Turn(reply) => reply.next(BATCH)?.into_iter().map(Event::from).collect(),
         })
+    }
+}
+
+/// Names the parameter that does not fit the model.
+fn about(failure: Failure, place: &'static str) -> Failure {
+    match failure {
+        Failure::ContextOverflow { need, have } => Mistake::too_long(place, need, have).into(),
+        other => other,
     }
 }
 
@@ -126,10 +150,10 @@ fn without_adapter(chosen: Chosen) -> Result<String, Mistake> {
 }
 
 impl Head {
-    fn new(model: &str) -> Self {
+    fn new<F: Form>(model: &str) -> Self {
         // A clock that stands before 1970 tells nothing.
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        Self { id: format!("chatcmpl-{}", uuid::fresh()), created, model: model.to_owned() }
+        Self { id: format!("{}{}", F::ID, uuid::fresh()), created, model: model.to_owned() }
     }
 }
 

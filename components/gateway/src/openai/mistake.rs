@@ -60,6 +60,15 @@ impl Mistake {
         Self { message: message.to_owned(), param: Some(place.to_owned()), code: None }
     }
 
+    /// More tokens than the model has room for.
+    pub fn too_long(place: &str, need: u32, have: u32) -> Self {
+        let message = format!(
+            "This model's maximum context length leaves room for {have} prompt tokens. However, your {place} \
+             resulted in {need} tokens. Please reduce the length of the {place}."
+        );
+        Self::at(place, "context_length_exceeded", message)
+    }
+
     pub fn of_json(position: usize, message: &str) -> Self {
         let message =
             format!("We could not parse the JSON body of your request: {message} at character {position}.");

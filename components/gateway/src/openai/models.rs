@@ -9,7 +9,7 @@ use crate::corral::host::inference::{self, Template};
 use crate::failure::Failure;
 use crate::reply::Reply;
 
-/// A model that can chat, and the adapter that it answers with.
+/// A model, and the adapter that it answers with.
 #[derive(Debug, PartialEq)]
 pub struct Chosen {
     pub name: String,
@@ -42,9 +42,18 @@ pub fn read(id: String) -> Result<Reply, Failure> {
     if known { Ok(Reply::ok(&Model::from(id))) } else { Err(Failure::ModelNotFound { model: Some(id) }) }
 }
 
-/// The chat model that an id means.
+/// The model that an id means.
 pub fn choose(id: &str) -> Result<Chosen, Failure> {
-    find(inference::models(), id).ok_or_else(|| Failure::ModelNotFound { model: Some(id.to_owned()) })
+    find(inference::models(), id).ok_or_else(|| not_found(id))
+}
+
+/// The same, if it can answer a conversation.
+pub fn choose_for_chat(id: &str) -> Result<Chosen, Failure> {
+    find(chatting(inference::models()), id).ok_or_else(|| not_found(id))
+}
+
+fn not_found(id: &str) -> Failure {
+    Failure::ModelNotFound { model: Some(id.to_owned()) }
 }
 
 impl From<String> for Model {
@@ -55,17 +64,15 @@ impl From<String> for Model {
 
 /// The default first, each followed by its adapters; the embedding model last.
 fn ids(models: &[inference::Model], embedding: String) -> impl Iterator<Item = String> {
-    let chat = models.iter().filter(|model| can_chat(model)).flat_map(|model| {
+    let generating = models.iter().flat_map(|model| {
         let adapters = model.adapters.iter().map(|adapter| with_adapter(&model.name, adapter));
         [model.name.clone()].into_iter().chain(adapters)
     });
-    chat.chain([embedding])
+    generating.chain([embedding])
 }
 
 /// A name may have a colon of its own, so ids are compared and not taken apart; a whole name comes first.
 fn find(models: Vec<inference::Model>, id: &str) -> Option<Chosen> {
-    let mut models = models;
-    models.retain(can_chat);
     if models.iter().any(|model| model.name == id) {
         return Some(Chosen { name: id.to_owned(), adapter: None });
     }
@@ -79,11 +86,13 @@ fn with_adapter(name: &str, adapter: &str) -> String {
     format!("{name}:{adapter}")
 }
 
-fn can_chat(model: &inference::Model) -> bool {
-    match model.template {
+/// Those that know how a conversation is written.
+fn chatting(mut models: Vec<inference::Model>) -> Vec<inference::Model> {
+    models.retain(|model| match model.template {
         Template::Llama2 | Template::Embedded => true,
         Template::None => false,
-    }
+    });
+    models
 }
 
 #[cfg(test)]
@@ -104,9 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn each_model_that_can_chat_is_listed_with_its_adapters_and_the_embedding_model_last() {
+    fn each_model_is_listed_with_its_adapters_and_the_embedding_model_last() {
         let listed: Vec<_> = ids(&models(), "minilm".to_owned()).collect();
-        assert_eq!(listed, ["small", "small:poet", "small:cook:2", "small:cook", "small:cook:2", "minilm"]);
+        assert_eq!(
+            listed,
+            ["small", "small:poet", "small:cook:2", "base", "base:x", "small:cook", "small:cook:2", "minilm"]
+        );
     }
 
     #[test]
@@ -125,7 +137,9 @@ mod tests {
         assert_eq!(found("small:poet"), chosen("small", Some("poet")));
         assert_eq!(found("small:cook"), chosen("small:cook", None), "a whole name");
         assert_eq!(found("small:cook:2"), chosen("small", Some("cook:2")), "the first that fits");
-        for unknown in ["base", "base:x", "poet", "small:", "Small", "minilm", ""] {
+        assert_eq!(found("base:x"), chosen("base", Some("x")), "one that cannot chat");
+        assert!(find(chatting(models()), "base").is_none() && find(chatting(models()), "small").is_some());
+        for unknown in ["poet", "small:", "Small", "minilm", ""] {
             assert_eq!(found(unknown), None, "{unknown}");
         }
     }

@@ -44,15 +44,11 @@ impl From<Failure> for Error {
             Failure::ModelNotFound { model } => {
                 (CLIENT, Some("model".to_owned()), Some("model_not_found"), no_model(model.as_deref()))
             }
-            Failure::ContextOverflow { need, have } => (
-                CLIENT,
-                Some("messages".to_owned()),
-                Some("context_length_exceeded"),
-                format!(
-                    "This model's maximum context length leaves room for {have} prompt tokens. However, your \
-                     messages resulted in {need} tokens. Please reduce the length of the messages."
-                ),
-            ),
+            // Where it is known what is too long, it is a mistake already.
+            Failure::ContextOverflow { need, have } => {
+                let Mistake { message, param, code } = Mistake::too_long("messages", need, have);
+                (CLIENT, param, code, message)
+            }
             Failure::TooLarge { limit } => (
                 CLIENT,
                 None,

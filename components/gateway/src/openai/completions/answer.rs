@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::event::{Done, Event};
-use super::logprobs::Logprobs;
+use super::form::{End, Form};
 use crate::chat::{self, Sources, Trimmed};
 use crate::corral::chat::turns;
 use crate::corral::host::inference::{self, Scored};
@@ -19,7 +19,8 @@ pub struct Head {
 }
 
 /// A whole answer under way.
-pub struct Answer {
+pub struct Answer<F> {
+    form: F,
     head: Head,
     text: String,
     /// None unless they were asked for.
@@ -36,30 +37,12 @@ pub struct Read {
 }
 
 #[derive(Serialize)]
-pub struct Body {
+pub struct Body<C> {
     #[serde(flatten)]
     head: Head,
     object: &'static str,
-    choices: [Choice; 1],
+    choices: [C; 1],
     usage: Usage,
-}
-
-#[derive(Serialize)]
-struct Choice {
-    index: u32,
-    message: Message,
-    logprobs: Option<Logprobs>,
-    finish_reason: &'static str,
-}
-
-#[derive(Serialize)]
-struct Message {
-    role: &'static str,
-    content: String,
-    /// Answers are not refused here.
-    refusal: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    corral: Option<Corral>,
 }
 
 /// What a session's turn has besides: OpenAI has no place for it.
@@ -85,10 +68,10 @@ struct PromptTokens {
     cached_tokens: u32,
 }
 
-impl Answer {
-    pub fn new(head: Head, with_logprobs: bool) -> Self {
+impl<F: Form> Answer<F> {
+    pub fn new(head: Head, form: F, with_logprobs: bool) -> Self {
         let scored = with_logprobs.then(Vec::new);
-        Self { head, text: String::new(), scored, read: Read::default(), done: None }
+        Self { form, head, text: String::new(), scored, read: Read::default(), done: None }
     }
 
     pub fn take(&mut self, event: Event) {
@@ -103,16 +86,15 @@ impl Answer {
     }
 
     /// What the client gets of it. An answer that breaks off is none.
-    pub fn body(self) -> Result<Body, Failure> {
+    pub fn body(self) -> Result<Body<F::Whole>, Failure> {
         let done = self.done.ok_or(Failure::Unavailable)?;
-        let corral = done.persisted.map(|persisted| Corral::new(self.read, persisted));
-        let choice = Choice {
-            index: 0,
-            message: Message { role: "assistant", content: self.text, refusal: None, corral },
-            logprobs: self.scored.map(Logprobs::from),
+        let end = End {
+            scored: self.scored,
+            corral: done.persisted.map(|persisted| Corral::new(self.read, persisted)),
             finish_reason: chat::finish_reason(done.finish),
         };
-        Ok(Body { head: self.head, object: "chat.completion", choices: [choice], usage: done.usage.into() })
+        let choices = [self.form.whole(self.text, end)];
+        Ok(Body { head: self.head, object: F::WHOLE, choices, usage: done.usage.into() })
     }
 }
 
@@ -160,11 +142,12 @@ mod tests {
 
     use super::samples::{delta, done, head};
     use super::*;
+    use crate::openai::completions::chat::Chat;
     use crate::openai::completions::logprobs::samples::scored;
     use crate::sse::samples::source;
 
     fn body(with_logprobs: bool, events: Vec<Event>) -> Value {
-        let mut answer = Answer::new(head(), with_logprobs);
+        let mut answer = Answer::new(head(), Chat, with_logprobs);
         events.into_iter().for_each(|event| answer.take(event));
         serde_json::to_value(answer.body().unwrap()).unwrap()
     }
@@ -217,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_a_failure() {
-        let mut answer = Answer::new(head(), false);
+        let mut answer = Answer::new(head(), Chat, false);
         answer.take(delta("Hi"));
         assert!(matches!(answer.body(), Err(Failure::Unavailable)));
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::answer::{Corral, Head, Read, Usage};
 use super::event::{Done, Event};
-use super::logprobs::Logprobs;
+use super::form::{End, Form};
 use crate::chat;
 use crate::corral::host::inference::Scored;
 use crate::failure::Failure;
@@ -16,7 +16,8 @@ use crate::reply::Error;
 use crate::sse::PING;
 
 /// A stream's state.
-pub struct Chunks {
+pub struct Chunks<F> {
+    form: F,
     head: Head,
     with_usage: bool,
     /// Tokens whose text has not come yet.
@@ -33,39 +34,21 @@ enum Stage {
 }
 
 #[derive(Serialize)]
-struct Chunk<'c> {
+struct Chunk<'c, P> {
     #[serde(flatten)]
     head: &'c Head,
     object: &'static str,
-    choices: &'c [Choice],
+    choices: &'c [P],
     /// Null on all chunks but the last where usage is asked for, and not there where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Option<Usage>>,
 }
 
-#[derive(Default, Serialize)]
-struct Choice {
-    index: u32,
-    delta: Delta,
-    logprobs: Option<Logprobs>,
-    finish_reason: Option<&'static str>,
-}
-
-#[derive(Default, Serialize)]
-struct Delta {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    corral: Option<Corral>,
-}
-
 const END: &[u8] = b"data: [DONE]\n\n";
 
-impl Chunks {
-    pub fn new(head: Head, with_usage: bool) -> Self {
-        Self { head, with_usage, scored: Vec::new(), read: Read::default(), stage: Stage::Fresh }
+impl<F: Form> Chunks<F> {
+    pub fn new(head: Head, form: F, with_usage: bool) -> Self {
+        Self { form, head, with_usage, scored: Vec::new(), read: Read::default(), stage: Stage::Fresh }
     }
 
     pub fn are_over(&self) -> bool {
@@ -80,8 +63,9 @@ impl Chunks {
         let mut bytes = Vec::with_capacity(256 * batch.len());
         if self.stage == Stage::Fresh {
             self.stage = Stage::Begun;
-            let delta = Delta { role: Some("assistant"), content: Some(String::new()), corral: None };
-            self.chunk(&mut bytes, Choice { delta, ..Choice::default() });
+            if let Some(opening) = self.form.opening() {
+                self.chunk(&mut bytes, opening);
+            }
         }
         for event in batch {
             match event {
@@ -90,9 +74,9 @@ impl Chunks {
                 Event::Scored(tokens) => self.scored.extend(tokens),
                 Event::Waiting => bytes.extend_from_slice(PING),
                 Event::Delta(text) => {
-                    let delta = Delta { content: Some(text), ..Delta::default() };
-                    let logprobs = self.logprobs();
-                    self.chunk(&mut bytes, Choice { delta, logprobs, ..Choice::default() });
+                    let scored = self.scored();
+                    let piece = self.form.piece(text, scored);
+                    self.chunk(&mut bytes, piece);
                 }
                 Event::Done(done) => self.end(&mut bytes, done),
             }
@@ -111,34 +95,33 @@ impl Chunks {
     fn end(&mut self, bytes: &mut Vec<u8>, done: Done) {
         self.stage = Stage::Over;
         let read = mem::take(&mut self.read);
-        let corral = done.persisted.map(|persisted| Corral::new(read, persisted));
-        let choice = Choice {
-            delta: Delta { corral, ..Delta::default() },
+        let end = End {
+            corral: done.persisted.map(|persisted| Corral::new(read, persisted)),
             // Of tokens whose text never came, such as the beginning of a character.
-            logprobs: self.logprobs(),
-            finish_reason: Some(chat::finish_reason(done.finish)),
-            ..Choice::default()
+            scored: self.scored(),
+            finish_reason: chat::finish_reason(done.finish),
         };
-        self.chunk(bytes, choice);
+        let ending = self.form.ending(end);
+        self.chunk(bytes, ending);
         if self.with_usage {
             frame(bytes, &Chunk { choices: &[], usage: Some(Some(done.usage.into())), ..self.empty() });
         }
         bytes.extend_from_slice(END);
     }
 
-    /// Those of the tokens told since the last chunk.
-    fn logprobs(&mut self) -> Option<Logprobs> {
+    /// The tokens told since the last chunk.
+    fn scored(&mut self) -> Option<Vec<Scored>> {
         let scored = mem::take(&mut self.scored);
-        (!scored.is_empty()).then(|| scored.into())
+        (!scored.is_empty()).then_some(scored)
     }
 
-    fn chunk(&self, bytes: &mut Vec<u8>, choice: Choice) {
-        frame(bytes, &Chunk { choices: &[choice], ..self.empty() });
+    fn chunk(&self, bytes: &mut Vec<u8>, part: F::Part) {
+        frame(bytes, &Chunk { choices: &[part], ..self.empty() });
     }
 
-    fn empty(&self) -> Chunk<'_> {
+    fn empty(&self) -> Chunk<'_, F::Part> {
         let usage = self.with_usage.then_some(None);
-        Chunk { head: &self.head, object: "chat.completion.chunk", choices: &[], usage }
+        Chunk { head: &self.head, object: F::PART, choices: &[], usage }
     }
 }
 
@@ -156,6 +139,7 @@ mod tests {
 
     use super::*;
     use crate::openai::completions::answer::samples::{delta, done, head};
+    use crate::openai::completions::chat::Chat;
     use crate::openai::completions::logprobs::samples::scored;
     use crate::sse::samples::source;
 
@@ -180,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_stream_begins_with_the_role_and_ends_with_its_reason() {
-        let mut chunks = Chunks::new(head(), false);
+        let mut chunks = Chunks::new(head(), Chat, false);
         let mut bytes = chunks.write(vec![Event::Waiting]);
         bytes.extend(chunks.write(vec![delta("Hi"), delta(" \"there\"\n")]));
         assert!(!chunks.are_over());
@@ -199,7 +183,7 @@ mod tests {
 
     #[test]
     fn usage_comes_last_in_a_chunk_without_choices_and_is_null_before() {
-        let bytes = Chunks::new(head(), true).write(vec![delta("Hi"), done(None)]);
+        let bytes = Chunks::new(head(), Chat, true).write(vec![delta("Hi"), done(None)]);
         let mut events = read(&bytes);
         assert_eq!(events.pop(), Some(json!("[DONE]")));
         let last = events.pop().unwrap();
@@ -214,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_turn_tells_its_sources_with_its_reason() {
-        let bytes = Chunks::new(head(), false).write(vec![
+        let bytes = Chunks::new(head(), Chat, false).write(vec![
             Event::Sources(vec![source()]),
             delta("Hi"),
             done(Some(true)),
@@ -240,7 +224,7 @@ mod tests {
             Event::Scored(vec![scored("x")]),
             done(None),
         ];
-        let tokens: Vec<_> = read(&Chunks::new(head(), false).write(events))
+        let tokens: Vec<_> = read(&Chunks::new(head(), Chat, false).write(events))
             .iter()
             .map(|event| event["choices"][0]["logprobs"]["content"].as_array().map_or(0, Vec::len))
             .collect();
@@ -249,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_failure_ends_the_stream_with_its_words_and_no_done() {
-        let mut chunks = Chunks::new(head(), true);
+        let mut chunks = Chunks::new(head(), Chat, true);
         chunks.write(vec![delta("Hi")]);
         let expected = json!({"error": {
             "message": "The answer took too long.", "type": "server_error", "param": null, "code": "timeout",
@@ -260,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_told() {
-        let mut chunks = Chunks::new(head(), false);
+        let mut chunks = Chunks::new(head(), Chat, false);
         assert_eq!(read(&chunks.write(Vec::new()))[0]["error"]["code"], "unavailable");
         assert!(chunks.are_over());
     }

@@ -1,4 +1,4 @@
-//! The log-probabilities of an answer's tokens, in OpenAI's form.
+//! The log-probabilities of a message's tokens, in OpenAI's form.
 
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ struct Likelihood {
 }
 
 /// What OpenAI says of a token that is hardly possible; JSON has no infinity.
-const LEAST: f32 = -9999.0;
+pub const LEAST: f32 = -9999.0;
 
 impl From<Vec<Scored>> for Logprobs {
     fn from(tokens: Vec<Scored>) -> Self {
@@ -53,7 +53,7 @@ impl From<Candidate> for Likelihood {
 }
 
 /// The token's text; bytes that make no character are written as `\xe2`.
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());

@@ -5,17 +5,16 @@ use crate::corral::host::inference::{Bias, Options};
 use crate::openai::Mistake;
 use crate::openai::field::{Field, Object};
 
-/// What is read here.
+/// What every completion may say. How long an answer gets, and what is told of its tokens, is said in other
+/// ways for conversations and for text.
 pub const NAMES: &[&str] = &[
     "max_tokens",
-    "max_completion_tokens",
     "temperature",
     "top_p",
     "frequency_penalty",
     "presence_penalty",
     "logit_bias",
     "logprobs",
-    "top_logprobs",
     "n",
     "seed",
     "stop",
@@ -24,17 +23,20 @@ pub const NAMES: &[&str] = &[
     "repeat_penalty",
 ];
 
+/// What only an answer to a conversation may say.
+pub const NAMES_OF_CHAT: &[&str] = &["max_completion_tokens", "top_logprobs"];
+
 /// Bounds of the contract.
 const BIASES: usize = 300;
 const STOPS: usize = 8;
 const STOP_BYTES: usize = 128;
 const LIKELIEST: i64 = 20;
 
-/// Everything but the constraint, the adapter and the owner.
+/// Everything but the length, the log-probabilities, the constraint, the adapter and the owner.
 pub fn read(body: &Object) -> Result<Options, Mistake> {
     one_answer(body)?;
     Ok(Options {
-        max_tokens: max_tokens(body)?,
+        max_tokens: None,
         temperature: body.read("temperature", |field| field.number(0.0..=2.0))?,
         top_k: body.read("top_k", |field| field.count(0))?,
         top_p: body.read("top_p", |field| field.number(0.0..=1.0))?,
@@ -46,7 +48,7 @@ pub fn read(body: &Object) -> Result<Options, Mistake> {
         seed: body.read("seed", seed)?,
         stop: body.read("stop", stop)?.unwrap_or_default(),
         constraint: None,
-        log_probabilities: log_probabilities(body)?,
+        log_probabilities: None,
         adapter: None,
         owner: None,
     })
@@ -91,7 +93,7 @@ fn one_answer(body: &Object) -> Result<(), Mistake> {
 }
 
 /// Under either of its names.
-fn max_tokens(body: &Object) -> Result<Option<u32>, Mistake> {
+pub fn max_tokens(body: &Object) -> Result<Option<u32>, Mistake> {
     let older = body.read("max_tokens", |field| field.count(1))?;
     let newer = body.read("max_completion_tokens", |field| field.count(1))?;
     match (older, newer) {
@@ -146,7 +148,7 @@ fn biases(field: Field) -> Result<Vec<Bias>, Mistake> {
     object.members().map(bias).collect()
 }
 
-fn log_probabilities(body: &Object) -> Result<Option<u32>, Mistake> {
+pub fn log_probabilities(body: &Object) -> Result<Option<u32>, Mistake> {
     let is_wanted = body.read("logprobs", |field| field.boolean())?.unwrap_or_default();
     let likeliest = body.read("top_logprobs", |field| field.integer(0..=LIKELIEST))?;
     match (is_wanted, likeliest) {
@@ -166,7 +168,13 @@ mod tests {
     use super::*;
 
     fn understood(body: Value) -> Result<Options, Mistake> {
-        read(&Field::body(&body).object()?)
+        let body = Field::body(&body);
+        let body = body.object()?;
+        Ok(Options {
+            max_tokens: max_tokens(&body)?,
+            log_probabilities: log_probabilities(&body)?,
+            ..read(&body)?
+        })
     }
 
     fn refused(body: Value) -> (String, Option<&'static str>) {

@@ -1,5 +1,6 @@
-//! The body of a request for a chat completion.
+//! The body of a request for a chat completion, and what all requests for completions have in common.
 
+use super::chat::Chat;
 use super::{format, messages, options, owner, session, unsupported};
 use crate::corral::host::inference::{Message, Options};
 use crate::failure::Failure;
@@ -8,19 +9,22 @@ use crate::openai::{self, Mistake};
 use crate::request::Input;
 
 #[derive(Debug)]
-pub struct Request {
+pub struct Request<F> {
     pub model: String,
     pub asked: Asked,
     pub options: Options,
     pub delivery: Delivery,
+    pub form: F,
 }
 
-/// Where the conversation is.
+/// What is to be answered.
 #[derive(Debug)]
 pub enum Asked {
-    /// All of it is in the messages.
+    /// A text that is to go on.
+    Prompt(String),
+    /// A conversation, all of it.
     Messages(Vec<Message>),
-    /// The server keeps it: this is its next turn, under a name of the client's if it has one.
+    /// The server keeps the conversation: this is its next turn, under a name of the client's if it has one.
     Turn { session: String, id: Option<String>, message: String },
 }
 
@@ -34,9 +38,9 @@ pub enum Delivery {
 const NAMES: &[&str] = &["model", "messages", "stream", "stream_options", "metadata"];
 
 /// As long as any name may be.
-const MODEL_BYTES: usize = 512;
+pub const MODEL_BYTES: usize = 512;
 
-impl Request {
+impl Request<Chat> {
     pub fn read(input: &Input) -> Result<Self, Failure> {
         let value = openai::body(input)?;
         // The body is UTF-8, or it would not have become a value.
@@ -45,16 +49,19 @@ impl Request {
     }
 
     fn from_body(body: &Object, text: &str, input: &Input) -> Result<Self, Mistake> {
-        unsupported::check(body, &[NAMES, options::NAMES, format::NAMES, &owner::NAMES].concat())?;
+        let names = [NAMES, options::NAMES, options::NAMES_OF_CHAT, format::NAMES, &owner::NAMES].concat();
+        unsupported::check(body, &names, unsupported::OF_CHAT)?;
         let model = body.required("model")?.text(1..=MODEL_BYTES)?.to_owned();
         let asked = asked(body, input)?;
         let delivery = delivery(body)?;
         let options = Options {
+            max_tokens: options::max_tokens(body)?,
+            log_probabilities: options::log_probabilities(body)?,
             constraint: format::read(body, text)?,
             owner: Some(owner::read(body)?),
             ..options::read(body)?
         };
-        Ok(Self { model, asked, options, delivery })
+        Ok(Self { model, asked, options, delivery, form: Chat })
     }
 }
 
@@ -69,7 +76,7 @@ fn asked(body: &Object, input: &Input) -> Result<Asked, Mistake> {
     }
 }
 
-fn delivery(body: &Object) -> Result<Delivery, Mistake> {
+pub fn delivery(body: &Object) -> Result<Delivery, Mistake> {
     let streams = body.read("stream", |field| field.boolean())?.unwrap_or_default();
     match body.get("stream_options") {
         Some(field) if !streams => {
@@ -115,14 +122,14 @@ mod tests {
 
     /// Status, param and code.
     fn refused(input: &Input) -> (u16, Value, Value) {
-        let reply = Reply::refusal(Request::read(input).unwrap_err(), Dialect::OpenAi);
+        let reply = Reply::refusal(Request::<Chat>::read(input).unwrap_err(), Dialect::OpenAi);
         let body: Value = serde_json::from_slice(&reply.body).unwrap();
         (reply.status, body["error"]["param"].clone(), body["error"]["code"].clone())
     }
 
     #[test]
     fn the_least_request_is_a_conversation_answered_whole_for_this_client() {
-        let request = Request::read(&input(&with("user", json!(null)))).unwrap();
+        let request = Request::<Chat>::read(&input(&with("user", json!(null)))).unwrap();
         assert_eq!((request.model.as_str(), request.delivery), ("small", Delivery::Whole));
         let Asked::Messages(messages) = request.asked else { panic!("no messages") };
         assert!(messages[0].role == Role::User && messages[0].content == "Hi");
@@ -135,12 +142,12 @@ mod tests {
         let mut body = with("metadata", json!({"session_id": "s"}));
         body["messages"] = json!([{"role": "tool"}, {"role": "user", "content": "And now?"}]);
         let keyed = Input { idempotency_key: Some("t".to_owned()), ..input(&body) };
-        let Asked::Turn { session, id, message } = Request::read(&keyed).unwrap().asked else {
+        let Asked::Turn { session, id, message } = Request::<Chat>::read(&keyed).unwrap().asked else {
             panic!("no turn")
         };
         assert_eq!((session.as_str(), id.as_deref(), message.as_str()), ("s", Some("t"), "And now?"));
         let header = Input { session: Some("s".to_owned()), ..input(&with("user", json!("ada"))) };
-        assert!(matches!(Request::read(&header).unwrap().asked, Asked::Turn { id: None, .. }));
+        assert!(matches!(Request::<Chat>::read(&header).unwrap().asked, Asked::Turn { id: None, .. }));
     }
 
     #[test]
@@ -153,7 +160,10 @@ mod tests {
         ] {
             let mut body = with("stream", json!(true));
             body["stream_options"] = options;
-            assert_eq!(Request::read(&input(&body)).unwrap().delivery, Delivery::Stream { with_usage });
+            assert_eq!(
+                Request::<Chat>::read(&input(&body)).unwrap().delivery,
+                Delivery::Stream { with_usage }
+            );
         }
     }
 
@@ -206,6 +216,6 @@ mod tests {
     #[test]
     fn the_content_type_does_not_matter() {
         let typed = Input { content_type: Some("text/plain".to_owned()), ..input(&with("n", json!(1))) };
-        assert!(Request::read(&typed).is_ok());
+        assert!(Request::<Chat>::read(&typed).is_ok());
     }
 }

@@ -6,14 +6,15 @@ use crate::openai::Mistake;
 use crate::openai::field::Object;
 
 /// A parameter, whether a value asks for nothing, and why others are refused.
-type Row = (&'static str, fn(&Value) -> bool, &'static str);
+pub type Row = (&'static str, fn(&Value) -> bool, &'static str);
 
 pub const NO_TOOLS: &str = "This server calls no tools.";
 const TEXT_ALONE: &str = "This server answers in text.";
 const NO_REASONING: &str = "How long a model thinks is the model's own affair.";
 const OWN_CACHE: &str = "What is cached, and for how long, is chosen here.";
 
-const TABLE: &[Row] = &[
+/// What an answer to a conversation cannot have.
+pub const OF_CHAT: &[Row] = &[
     ("tools", is_empty, NO_TOOLS),
     ("tool_choice", |value| value == "none" || value == "auto", NO_TOOLS),
     ("parallel_tool_calls", Value::is_boolean, NO_TOOLS),
@@ -32,10 +33,16 @@ const TABLE: &[Row] = &[
     ("store", |value| *value == false, "Answers are not kept; those of a session are, in its history."),
 ];
 
+/// What a completion of text cannot have.
+pub const OF_TEXT: &[Row] = &[
+    ("suffix", |value| value == "", "The models here go on; they do not fill in."),
+    ("best_of", |value| *value == 1, "Only 1 is supported."),
+];
+
 /// Refuses the first parameter that is neither `supported` nor asks for nothing.
-pub fn check(body: &Object, supported: &[&str]) -> Result<(), Mistake> {
+pub fn check(body: &Object, supported: &[&str], table: &[Row]) -> Result<(), Mistake> {
     for (name, field) in body.members().filter(|(name, _)| !supported.contains(name)) {
-        match TABLE.iter().find(|(unsupported, ..)| *unsupported == name) {
+        match table.iter().find(|(unsupported, ..)| *unsupported == name) {
             Some((_, asks_nothing, _)) if asks_nothing(field.value) => {}
             Some((.., reason)) => return Err(Mistake::unsupported(&field.place, reason)),
             None => return Err(Mistake::unknown(&field.place)),
@@ -54,7 +61,7 @@ mod tests {
     use crate::openai::field::Field;
 
     fn checked(body: Value) -> Result<(), Mistake> {
-        check(&Field::body(&body).object()?, &["model"])
+        check(&Field::body(&body).object()?, &["model"], OF_CHAT)
     }
 
     #[test]
