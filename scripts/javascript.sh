@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the example logic in JavaScript, .corral/javascript/logic.wasm, as `corral new --language javascript` begins it
-# and with the tools that its package.json names. Node.js comes as a wheel (services.txt), by version and hash.
+# and with the tools that its package.json names; and installs OpenAI's package, by version and hash, for the test that
+# uses it. Node.js comes as a wheel (services.txt), by version and hash too.
 #
 # Looks first, and says nothing when there is nothing to do.
 set -euo pipefail
@@ -11,6 +12,24 @@ cd "$(dirname "$0")/.."
 place=.corral/javascript
 
 main() {
+  client
+  logic
+}
+
+client() {
+  local sources=tests/fixtures/openai client=$place/openai
+  cmp -s $sources/package-lock.json $client/installed.json && return
+  step "installing OpenAI's package for Node.js (some seconds)"
+  rm -rf $client
+  mkdir -p $client
+  cp $sources/package.json $sources/package-lock.json $client
+  PATH=$(node_folder):$PATH npm ci --prefix $client --silent --no-audit --no-fund --ignore-scripts ||
+    fail "could not install OpenAI's package" "the network is needed once; behind a proxy, configure npm for it"
+  # Written last, so that an installation that broke off is not taken for one.
+  cp $sources/package-lock.json $client/installed.json
+}
+
+logic() {
   local scratch
   scratch=$(mktemp -d)
   # shellcheck disable=SC2064 # the folder as it is now

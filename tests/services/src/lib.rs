@@ -23,7 +23,7 @@ pub use wasmtime::Wasmtime;
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
-/// The interpreter that has the packages `chromadb`, `openai` and `redis`.
+/// The interpreter that has the packages of `scripts/services.txt`.
 pub fn python() -> Result<PathBuf> {
     installed("python")
 }

@@ -1,11 +1,12 @@
 //! Programs written for OpenAI's interface find it here.
 
 mod answers;
+mod clients;
 mod embeddings;
 mod options;
-mod python;
 mod refusals;
 mod sessions;
+mod text;
 
 use anyhow::{Context, Result};
 use e2e::{Client, Reply};
