@@ -3,10 +3,12 @@
 mod bulk;
 mod conversation;
 mod crash;
+mod description;
 mod documents;
 mod erase;
 mod errors;
 mod evaluation;
+mod fastapi;
 mod faults;
 mod hot_swap;
 mod ingest;
