@@ -2,8 +2,11 @@
 //!
 //! A file is written to be asked for rarely and kept by browsers: each has a tag, and is sent again only if
 //! it has changed. Swagger UI and Redoc are fetched when Corral is built (`scripts/viewers.sh`).
-//! Not here: which methods a path has (`route.rs`).
+//! Not here: the page at `/` (`assets/page.rs`), and which methods a path has (`route.rs`).
 
+mod page;
+
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::reply::Reply;
@@ -25,6 +28,8 @@ pub struct Conditions {
     pub if_none_match: Option<String>,
     /// Whether the body is wanted; `HEAD` wants none.
     pub body: bool,
+    /// What was taken off the request's path on the way here (`x-forwarded-prefix`).
+    pub prefix: Option<String>,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -133,7 +138,7 @@ pub const ASSETS: &[Asset] = &[
 ];
 
 pub fn find(path: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|asset| asset.path == path)
+    ASSETS.iter().chain(page::FILES).find(|asset| asset.path == path)
 }
 
 impl Asset {
@@ -153,7 +158,14 @@ impl Asset {
         ];
         headers.extend(self.encoding.map(|encoding| ("content-encoding", encoding.to_owned())));
         headers.extend(self.policy.map(|policy| ("content-security-policy", policy.to_owned())));
-        Reply::file(headers, if conditions.body { self.bytes } else { b"" })
+        if !conditions.body {
+            return Reply::file(headers, b"");
+        }
+        let bytes = match self.path {
+            "/" => page::below(conditions.prefix.as_deref()),
+            _ => Cow::Borrowed(self.bytes),
+        };
+        Reply::file(headers, &bytes)
     }
 
     /// Other bytes have another one.
@@ -179,7 +191,7 @@ mod tests {
 
     fn reply(path: &str, if_none_match: Option<&str>) -> Reply {
         let if_none_match = if_none_match.map(str::to_owned);
-        find(path).unwrap().reply(Conditions { if_none_match, body: true })
+        find(path).unwrap().reply(Conditions { if_none_match, body: true, prefix: None })
     }
 
     fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
@@ -230,7 +242,7 @@ mod tests {
     fn head_has_the_same_headers_and_no_body() {
         let whole = reply("/docs/swagger-ui-bundle.js", None);
         let head = find("/docs/swagger-ui-bundle.js").unwrap();
-        let head = head.reply(Conditions { if_none_match: None, body: false });
+        let head = head.reply(Conditions { if_none_match: None, body: false, prefix: None });
         assert_eq!((head.status, &head.headers, head.body.len()), (200, &whole.headers, 0));
         assert_eq!(header(&whole, "content-encoding"), Some("gzip"));
     }

@@ -46,8 +46,12 @@ impl Request {
 
     /// Whether a client has a file already, and whether it wants its body.
     pub fn conditions(&self) -> Conditions {
-        let if_none_match = first(&self.incoming.headers(), "if-none-match");
-        Conditions { if_none_match, body: self.method != "HEAD" }
+        let headers = self.incoming.headers();
+        Conditions {
+            if_none_match: first(&headers, "if-none-match"),
+            body: self.method != "HEAD",
+            prefix: first(&headers, "x-forwarded-prefix"),
+        }
     }
 
     /// Headers and the whole body.

@@ -105,7 +105,8 @@ fn requests_are_understood_and_refused_as_fastapi_does() {
         serde_json::from_str(include_str!("../tests/fixtures/fastapi/answers.json")).unwrap();
     assert!(record.answers.len() > 400);
     let mut wrong = Vec::new();
-    for recorded in &record.answers {
+    // The recorded application has no page for people.
+    for recorded in record.answers.iter().filter(|recorded| recorded.path != "/") {
         let (status, answer) = match understand(recorded) {
             Ok(understood) => (200, understood),
             Err(failure) => {

@@ -1,4 +1,5 @@
-//! Chat logic that says the same word over and over: an answer shows which logic has given all of it.
+//! Chat logic that says the same word over and over: an answer shows which logic has given all of it. Or it says what it
+//! is told to, whatever that is.
 //!
 //! A test makes as many logics of it as it likes, by writing another word over `WORD` in the component's bytes, and bad
 //! ones by writing another over `TEMPER`.
@@ -20,8 +21,11 @@ mod bindings {
 }
 
 use bindings::{
-    corral::host::inference::{Finish, Usage},
-    exports::corral::chat::turns::{Done, Error, Event, Guest, GuestReply, Reply, Turn},
+    corral::host::{
+        inference::{Finish, Usage},
+        types::Entry,
+    },
+    exports::corral::chat::turns::{Done, Error, Event, Guest, GuestReply, Reply, Source, Trimmed, Turn},
 };
 use std::{cell::Cell, hint::black_box, thread, time::Duration};
 
@@ -36,6 +40,9 @@ const SLOWLY: &str = "slowly";
 const PAUSE: Duration = Duration::from_millis(25);
 /// A turn that says so never ends.
 const NEVER: &str = "never";
+/// A turn that begins with it is answered with what follows, a few characters at a time, out of a document of that name.
+const SAY: &str = "say: ";
+const CHARACTERS: usize = 6;
 
 struct Parrot;
 
@@ -44,11 +51,15 @@ struct Saying {
     next: Cell<Next>,
     endless: bool,
     pause: Duration,
+    /// What it was told to say.
+    told: Option<Vec<char>>,
 }
 
 #[derive(Clone, Copy)]
 enum Next {
     Sources,
+    Trimmed,
+    Told(usize),
     Word(u32),
     Done,
     Nothing,
@@ -69,13 +80,22 @@ impl Guest for Parrot {
         }
         let endless = turn.message.contains(NEVER);
         let pause = if endless || turn.message.contains(SLOWLY) { PAUSE } else { Duration::ZERO };
-        Ok(Reply::new(Saying { endless, pause, ..Saying::of(Next::Sources) }))
+        let told = turn.message.strip_prefix(SAY).map(|told| told.chars().collect());
+        Ok(Reply::new(Saying { endless, pause, told, ..Saying::of(Next::Sources) }))
     }
 }
 
 impl Saying {
     fn of(next: Next) -> Self {
-        Self { next: Cell::new(next), endless: false, pause: Duration::ZERO }
+        Self { next: Cell::new(next), endless: false, pause: Duration::ZERO, told: None }
+    }
+
+    /// What it was told to say, as the source of an answer.
+    fn source(told: &[char]) -> Source {
+        let text: String = told.iter().collect();
+        let document: String = told.iter().filter(|c| !"/#".contains(**c)).take(40).collect();
+        let metadata = vec![Entry { key: "title".to_owned(), value: text.clone() }];
+        Source { id: format!("{document}#0"), document, text, span: None, score: 0.5, metadata }
     }
 }
 
@@ -90,7 +110,20 @@ fn grow() {
 impl GuestReply for Saying {
     fn next(&self, _max: u32) -> Result<Vec<Event>, Error> {
         let (event, then) = match self.next.get() {
-            Next::Sources => (Event::Sources(Vec::new()), Next::Word(TIMES)),
+            Next::Sources => match &self.told {
+                Some(told) => (Event::Sources(vec![Self::source(told)]), Next::Trimmed),
+                None => (Event::Sources(Vec::new()), Next::Word(TIMES)),
+            },
+            Next::Trimmed => {
+                let trimmed = Trimmed { turns: 2, sources: 1, tokens: 40, retrieval_unavailable: false };
+                (Event::Trimmed(trimmed), Next::Told(0))
+            }
+            Next::Told(from) => {
+                let told = self.told.as_deref().unwrap_or_default();
+                let to = told.len().min(from + CHARACTERS);
+                let then = if to == told.len() { Next::Done } else { Next::Told(to) };
+                (Event::Delta(told[from..to].iter().collect()), then)
+            }
             Next::Word(left) => {
                 thread::sleep(self.pause);
                 let left = if self.endless { left } else { left - 1 };
