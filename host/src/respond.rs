@@ -6,7 +6,7 @@ use crate::{
     apps::{Stage, deploy},
     guest,
     server::{
-        admin::{apps, models},
+        admin::{apps, models, page},
         health::Report,
     },
     telemetry,
@@ -14,7 +14,10 @@ use crate::{
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{
+        ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
+        X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
@@ -158,6 +161,16 @@ pub fn models(states: &[models::State]) -> Response<guest::Body> {
 /// The applications, for operators.
 pub fn apps(states: &[apps::State]) -> Response<guest::Body> {
     json(StatusCode::OK, &json!({ "apps": states }))
+}
+
+/// A file of the operators' page.
+pub fn page(file: &page::File) -> Response<guest::Body> {
+    let mut response = response(StatusCode::OK, file.media_type, file.text.to_owned());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 /// The metrics, as text.

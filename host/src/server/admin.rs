@@ -1,7 +1,8 @@
-//! The admin listener: metrics, health, models and deployments for whoever runs the host.
+//! The admin listener: metrics, health, models and deployments for whoever runs the host, and a page that shows them.
 
 pub mod apps;
 pub mod models;
+pub mod page;
 
 use super::{Door, connection::Activity, token::Token};
 use crate::{
@@ -97,8 +98,17 @@ impl Admin {
             self.authorize(request.headers())?;
             let models = self.0.models.get().ok_or(Failure::Loading)?;
             let action = action?;
-            tracing::info!(?action, "an operator asks");
+            // The page looks every two seconds.
+            if action != Action::List {
+                tracing::info!(?action, "an operator asks");
+            }
             return Ok(respond::models(&action.run(models, self.0.patience).await?));
+        }
+        if let Some(file) = page::find(path) {
+            return match *request.method() {
+                Method::GET | Method::HEAD => Ok(respond::page(file)),
+                _ => Err(Failure::MethodNotAllowed("GET, HEAD")),
+            };
         }
         match (path, request.method()) {
             ("/livez" | "/readyz" | "/metrics", &Method::GET | &Method::HEAD) => {}
