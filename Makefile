@@ -13,7 +13,7 @@ EXAMPLES := -p starter -p quotes
 SPIN := -p corral-spin-adapter
 GUESTS := -p hostile -p parrot -p plain
 
-.PHONY: help setup services components examples guests spin-app build run test test-vulkan check-cuda check bench clean
+.PHONY: help setup services browser components examples guests spin-app build run test test-vulkan check-cuda check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -22,7 +22,7 @@ help: ## lists the targets
 run: build ## sets up what is missing, builds, and serves as runtime.toml says
 	target/release/corral serve --config runtime.toml
 
-test: build guests services examples spin-app check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
+test: build guests services examples browser spin-app check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
 	cargo test --release --workspace
 
 test-vulkan: setup ## the offload to a graphics processor, on Mesa's software Vulkan: by hand, a quarter of an hour
@@ -62,6 +62,9 @@ setup: ## Rust, packages, the Wasm target, the default models: what is missing o
 
 services: ## Redis and ChromaDB for the tests and benches: what is missing of them; nothing stays running
 	scripts/services.sh
+
+browser: services ## Chromium and what drives it for the tests of the page: what is missing of them
+	scripts/browser.sh
 
 clean: ## what was built; the models and the data in .corral stay
 	cargo clean

