@@ -7,20 +7,24 @@ mod build;
 mod chat;
 mod check;
 mod compile;
+mod completions;
 mod dev;
 mod eval;
 pub mod http;
 mod ingest;
+mod man;
 mod migrate;
 mod models;
 mod new;
 mod operator;
 mod registry;
 mod serve;
+mod settings;
 mod spin;
+mod spinner;
 
 use crate::config::DEFAULT_FILE;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -30,7 +34,11 @@ use std::{
 /// Runs conversational back ends as sandboxed WebAssembly components on a native GPU host.
 #[derive(Debug, Parser)]
 #[command(name = "corral", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 something is wrong (it is said what), 2 wrong usage.")]
+#[command(after_help = "\
+Exit codes: 0 done, 1 something is wrong (it is said what), 2 wrong usage.
+
+Answers go to standard output, all else to standard error. Colours and progress bars are for terminals only, and \
+NO_COLOR=1 turns colours off.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -68,6 +76,13 @@ enum Command {
     Models(models::Args),
     /// Say what is wrong with settings, components, models and ports, and how to mend it
     Check(check::Args),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Write the manual's pages into a folder
+    Man(man::Args),
+    /// Print every setting as Markdown
+    #[command(hide = true)]
+    Settings,
     /// Compile a component for a serving host
     #[command(hide = true)]
     Compile(compile::Args),
@@ -103,6 +118,9 @@ pub fn run() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Settings => settings::run(),
         Command::Compile(args) => compile::run(&args),
     };
     outcome.unwrap_or_else(|error| {
@@ -134,10 +152,45 @@ fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(say(&serde_json::to_string_pretty(value)?)?)
 }
 
+/// One of several values, as a line of JSON on standard output.
+fn say_json_line(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    Ok(say(&serde_json::to_string(value)?)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+
+    /// What prints no answer, or one of a form of its own.
+    const WITHOUT_JSON: [&str; 6] = [
+        "corral serve",       // its line is for programs already
+        "corral completions", // a script
+        "corral man",         // files
+        "corral settings",    // Markdown
+        "corral compile",     // nothing
+        "corral help",
+    ];
+
+    /// Every command that has none below it, by its whole name.
+    fn commands(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
+        if command.get_subcommands().next().is_none() {
+            found.push((name.to_owned(), command.clone()));
+        }
+        for below in command.get_subcommands() {
+            commands(below, &format!("{name} {}", below.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_can_print_json() {
+        let mut found = Vec::new();
+        commands(&Cli::command(), "corral", &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        for (name, command) in found {
+            let json = command.get_arguments().any(|argument| argument.get_id() == "json");
+            assert_ne!(json, WITHOUT_JSON.contains(&name.as_str()), "{name}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -12,7 +12,7 @@ mod names;
 mod tests;
 mod wording;
 
-pub use environment::{Hub, everything, history_file, hub};
+pub use environment::{Hub, colors, everything, history_file, hub, sessions_file};
 pub use error::{Error, Origin, Refusal};
 
 use crate::guest::engine::Warm;

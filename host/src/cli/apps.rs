@@ -2,7 +2,7 @@
 
 mod state;
 
-use super::{Settings, operator::Operator, registry, say_json};
+use super::{Settings, operator::Operator, registry, say_json, spinner::Spinner};
 use crate::apps::signature;
 use anyhow::Context;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -113,14 +113,14 @@ enum Component {
 }
 
 pub(super) fn list(args: &List) -> anyhow::Result<ExitCode> {
-    ask(args, |operator| Ok(operator.request(Method::GET, "/apps")))
+    ask(args, "asking", |operator| Ok(operator.request(Method::GET, "/apps")))
 }
 
 pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
     let Deploy { app, file, component, digest, signature, canary, canary_header, shadow, by, list } = args;
     let bytes = read(file)?;
     let signature = read_signature(file, signature.as_deref())?;
-    ask(list, |operator| {
+    ask(list, "verifying, compiling and rehearsing", |operator| {
         let terms = terms(*canary, canary_header.as_deref(), *shadow);
         let request = deployment(operator, app, *component, digest.as_deref(), &terms);
         let request = signature.iter().fold(request, |request, signature| {
@@ -135,6 +135,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     match file.to_str().and_then(registry::reference) {
         Some(reference) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let _spinner = Spinner::new(format!("pulling {reference}"));
             runtime.block_on(registry::pull(reference))
         }
         None => fs::read(file).with_context(|| format!("reading {}", file.display())),
@@ -156,7 +157,7 @@ pub(super) async fn deploy_logic(
 
 pub(super) fn change_canary(args: &Canary) -> anyhow::Result<ExitCode> {
     let Canary { app, weight, header, shadow, by, list } = args;
-    ask(list, |operator| {
+    ask(list, "changing the canary", |operator| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(terms(Some(*weight), header.as_deref(), *shadow));
         let request = operator.request(Method::POST, &format!("/apps/{app}/canary?{}", query.finish()));
@@ -166,7 +167,7 @@ pub(super) fn change_canary(args: &Canary) -> anyhow::Result<ExitCode> {
 
 pub(super) fn promote(args: &Promote) -> anyhow::Result<ExitCode> {
     let Promote { app, by, list } = args;
-    ask(list, |operator| {
+    ask(list, "promoting", |operator| {
         let request = operator.request(Method::POST, &format!("/apps/{app}/promote"));
         Ok(named(request, by.as_deref()))
     })
@@ -200,7 +201,7 @@ fn deployment(
 
 pub(super) fn roll_back(args: &RollBack) -> anyhow::Result<ExitCode> {
     let RollBack { app, to, by, list } = args;
-    ask(list, |operator| {
+    ask(list, "returning", |operator| {
         let to = to.map(|to| format!("?to={to}")).unwrap_or_default();
         let request = operator.request(Method::POST, &format!("/apps/{app}/rollback{to}"));
         Ok(named(request, by.as_deref()))
@@ -223,11 +224,13 @@ fn read_signature(file: &Path, named: Option<&Path>) -> anyhow::Result<Option<St
 
 fn ask(
     list: &List,
+    doing: &str,
     request: impl FnOnce(&Operator) -> anyhow::Result<RequestBuilder>,
 ) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let States { apps } = runtime.block_on(async {
         let operator = Operator::of(&list.settings)?;
+        let _spinner = Spinner::new(doing);
         operator.send(request(&operator)?).await
     })?;
     if list.json {

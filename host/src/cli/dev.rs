@@ -3,19 +3,21 @@
 //! What the project is, its `corral.toml` says. Files are looked at in turns, as the host does with components
 //! (`apps/watch.rs`): a few hundred of them cost nothing, and every way of saving is seen.
 
+mod step;
 #[cfg(test)]
 mod tests;
 
-use super::{Settings, apps, complain, operator::Operator, say};
+use super::{Settings, apps, operator::Operator};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{ExitCode, Stdio},
     time::{Duration, Instant, SystemTime},
 };
+use step::Step;
 use tokio::process::Command;
 use walkdir::WalkDir;
 
@@ -37,6 +39,9 @@ pub(super) struct Args {
     once: bool,
     #[command(flatten)]
     settings: Settings,
+    /// As JSON, one line for each step; what the build says goes to standard error
+    #[arg(long)]
+    json: bool,
 }
 
 /// A project, as its `corral.toml` has it. Paths are relative to its folder.
@@ -60,10 +65,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if args.once {
-            project.build_and_deploy(folder, &operator).await?;
+            project.build_and_deploy(folder, &operator, args.json).await?;
             return Ok(ExitCode::SUCCESS);
         }
-        project.follow(folder, &operator).await
+        project.follow(folder, &operator, args.json).await
     })
 }
 
@@ -80,14 +85,14 @@ impl Project {
     }
 
     /// Until the process is ended.
-    async fn follow(&self, folder: &Path, operator: &Operator) -> anyhow::Result<ExitCode> {
+    async fn follow(&self, folder: &Path, operator: &Operator, json: bool) -> anyhow::Result<ExitCode> {
         loop {
             // What is saved while it is built makes another round.
             let built = self.look(folder);
-            if let Err(error) = self.build_and_deploy(folder, operator).await {
-                complain(&format!("{error:#}"));
+            if let Err(error) = self.build_and_deploy(folder, operator, json).await {
+                Step::Failed { error: format!("{error:#}") }.tell(json)?;
             }
-            say("waiting for changes")?;
+            Step::Waiting.tell(json)?;
             while self.look(folder) == built {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -95,25 +100,27 @@ impl Project {
         }
     }
 
-    async fn build_and_deploy(&self, folder: &Path, operator: &Operator) -> anyhow::Result<()> {
-        say(&format!("building: {}", self.build.join(" ")))?;
-        self.build(folder).await?;
+    async fn build_and_deploy(&self, folder: &Path, operator: &Operator, json: bool) -> anyhow::Result<()> {
+        Step::Building { command: &self.build }.tell(json)?;
+        self.build(folder, json).await?;
         let path = folder.join(&self.component);
         let bytes = tokio::fs::read(&path).await.with_context(|| {
             format!("reading {}, which {PROJECT} says is what the build makes", path.display())
         })?;
         let begun = Instant::now();
-        let number = apps::deploy_logic(operator, &self.app, bytes, BY).await?;
-        let took = begun.elapsed().as_millis();
-        say(&format!("generation {number} of {} serves, {took} ms after the build", self.app))?;
-        Ok(())
+        let generation = apps::deploy_logic(operator, &self.app, bytes, BY).await?;
+        let milliseconds = begun.elapsed().as_millis();
+        Step::Serves { app: &self.app, generation, milliseconds }.tell(json)
     }
 
-    /// What the tools say goes to the terminal as it is.
-    async fn build(&self, folder: &Path) -> anyhow::Result<()> {
+    /// What the tools say goes to the terminal as it is, and not among JSON.
+    async fn build(&self, folder: &Path, json: bool) -> anyhow::Result<()> {
         let [program, arguments @ ..] = &self.build[..] else { return Ok(()) };
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).kill_on_drop(true);
+        if json {
+            command.stdout(Stdio::from(io::stderr()));
+        }
         let status = command.status().await.with_context(|| format!("starting {program}"))?;
         ensure!(status.success(), "the build failed ({status}); what serves goes on");
         Ok(())

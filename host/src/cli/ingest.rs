@@ -22,9 +22,13 @@ use anyhow::{anyhow, bail};
 use client::{Client, Patience};
 use find::Found;
 use progress::Progress;
-use report::{Outcome, Report};
+use report::Outcome;
+pub(super) use report::Report;
 use send::Target;
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use stored::Stored;
 
 const ABOUT: &str = "\
@@ -87,6 +91,22 @@ fn found(args: &Args) -> anyhow::Result<Found> {
         bail!("there is nothing to ingest: no .txt, .md, .html or .pdf at the given paths");
     }
     Ok(found)
+}
+
+/// Gives a session a file, or all of a folder.
+pub(super) async fn add(url: &str, session: &str, path: &Path) -> anyhow::Result<Report> {
+    text::quiet_panics();
+    let args = Args {
+        paths: vec![path.to_owned()],
+        session: Some(session.to_owned()),
+        new_session: false,
+        url: url.to_owned(),
+        id: None,
+        dry_run: false,
+        json: false,
+    };
+    let found = found(&args)?;
+    Box::pin(ingest(&args, found, Patience::default())).await
 }
 
 async fn ingest(args: &Args, found: Found, patience: Patience) -> anyhow::Result<Report> {

@@ -1,5 +1,6 @@
 //! `corral models`: what models there are, bringing one here, and whether the files are what they should be.
 
+mod bring;
 mod catalogue;
 mod fetch;
 mod folder;
@@ -11,16 +12,13 @@ mod tests;
 mod verify;
 
 use super::{Settings, say, say_json};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use bytesize::ByteSize;
 use catalogue::Model;
-use fetch::{Expected, Trust};
-use hub::{Hub, Remote};
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 const FETCHING: &str = "\
@@ -83,6 +81,9 @@ struct Named {
     name: String,
     #[command(flatten)]
     settings: Settings,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -98,6 +99,9 @@ struct Fetch {
     /// Replace a file that is there already
     #[arg(long)]
     force: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -105,10 +109,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::List { json } => list(folder, *json).map(|()| ExitCode::SUCCESS),
         Command::Verify { names, json } => verify::run(folder, names, *json),
-        Command::Fetch(wanted) => wait(fetch_model(folder, wanted)),
+        Command::Fetch(wanted) => wait(bring::run(folder, wanted)),
         Command::Serving { settings, json } => wait(serving::list(settings, *json)),
-        Command::Load(Named { name, settings }) => wait(serving::change(settings, name, "load")),
-        Command::Unload(Named { name, settings }) => wait(serving::change(settings, name, "unload")),
+        Command::Load(Named { name, settings, json }) => wait(serving::change(settings, name, "load", *json)),
+        Command::Unload(Named { name, settings, json }) => {
+            wait(serving::change(settings, name, "unload", *json))
+        }
     }
 }
 
@@ -177,76 +183,6 @@ fn listed(folder: &Path, model: &Model) -> Listed {
         state,
         path: folder.join(&model.path),
     }
-}
-
-async fn fetch_model(folder: &Path, wanted: &Fetch) -> anyhow::Result<()> {
-    let hub = Hub::new(crate::config::hub())?;
-    let models = catalogue::models()?;
-    let (setting, path) = match &wanted.file {
-        Some(file) => (Some("inference.model"), fetch_any(&hub, folder, wanted, file).await?),
-        None => {
-            let Some(model) = models.iter().find(|model| model.name == wanted.model) else {
-                bail!("{}", unknown(&wanted.model, &models));
-            };
-            fetch_known(&hub, folder, model, wanted.force).await?;
-            (Some(model.setting.as_str()), folder.join(&model.path))
-        }
-    };
-    if let Some((section, key)) = setting.and_then(|setting| setting.split_once('.')) {
-        say(&format!(
-            "To use it, in runtime.toml:\n\n[{section}]\n{key} = {:?}",
-            path.display().to_string()
-        ))?;
-    }
-    Ok(())
-}
-
-async fn fetch_known(hub: &Hub, folder: &Path, model: &Model, force: bool) -> anyhow::Result<()> {
-    for file in &model.files {
-        let place = folder.join(&file.local);
-        if place.is_file() && !force {
-            let bar = progress::bytes(place.metadata().ok().map(|data| data.len()), "checking", &file.local);
-            if file.is(&folder::hash(&place, &bar)?) {
-                say(&format!("{}: is here already", place.display()))?;
-                continue;
-            }
-            bail!("{}: another file is there; --force replaces it", place.display());
-        }
-        let remote = Remote {
-            repository: model.repository.clone(),
-            revision: model.revision.clone(),
-            path: file.remote.clone(),
-        };
-        let expected = Expected { sha256: Some(file.sha256.clone()), size: Some(file.size) };
-        fetch_one(hub, &remote, &place, expected).await?;
-    }
-    Ok(())
-}
-
-async fn fetch_any(hub: &Hub, folder: &Path, wanted: &Fetch, file: &str) -> anyhow::Result<PathBuf> {
-    let remote =
-        Remote { repository: wanted.model.clone(), revision: wanted.revision.clone(), path: file.into() };
-    let Some(name) = Path::new(file).file_name() else { bail!("{file:?} names no file") };
-    let place = folder.join(name);
-    if place.exists() && !wanted.force {
-        bail!("{}: a file is there already; --force replaces it", place.display());
-    }
-    fetch_one(hub, &remote, &place, Expected::default()).await?;
-    Ok(place)
-}
-
-async fn fetch_one(hub: &Hub, remote: &Remote, place: &Path, expected: Expected) -> anyhow::Result<()> {
-    let fetching = || format!("fetching {} of {}", remote.path, remote.repository);
-    let trust = fetch::fetch(hub, remote, place, expected, Duration::from_secs(1)).await;
-    let how = match trust.with_context(fetching)? {
-        Trust::Catalogue => "it has the hash that Corral knows",
-        Trust::Hub => "it has the hash that the hub gives; kept beside it for `corral models verify`",
-        Trust::FirstUse => {
-            "nobody gives a hash for it, so it is trusted as it came; its hash is kept beside it for `corral models \
-             verify`"
-        }
-    };
-    Ok(say(&format!("{}: {how}", place.display()))?)
 }
 
 fn unknown(name: &str, models: &[Model]) -> String {

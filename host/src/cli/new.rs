@@ -6,10 +6,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::say;
+use super::{say, say_json};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use include_dir::{Dir, include_dir};
+use serde_json::json;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -46,6 +47,9 @@ pub(super) struct Args {
     /// The application that it will be the logic of, by its name in the settings
     #[arg(long, value_name = "NAME", default_value = "chat")]
     app: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,8 +59,18 @@ enum Language {
     JavaScript,
 }
 
+impl Language {
+    /// The file that one changes.
+    fn logic(self) -> &'static str {
+        match self {
+            Self::Rust => "src/lib.rs",
+            Self::JavaScript => "logic.js",
+        }
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Args { folder, language, app } = args;
+    let Args { folder, language, app, json } = args;
     let name = name(folder)?;
     let writing = || format!("making {}", folder.display());
     fs::create_dir_all(folder.parent().unwrap_or(folder)).with_context(writing)?;
@@ -74,7 +88,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         };
         write(&folder.join(path), &text).with_context(writing)?;
     }
-    tell(folder, *language)?;
+    if *json {
+        say_json(&json!({ "folder": folder, "logic": folder.join(language.logic()) }))?;
+    } else {
+        tell(folder, *language)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -132,13 +150,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn tell(folder: &Path, language: Language) -> io::Result<()> {
-    let (folder, file) = (
-        folder.display(),
-        match language {
-            Language::Rust => "src/lib.rs",
-            Language::JavaScript => "logic.js",
-        },
-    );
+    let (folder, file) = (folder.display(), language.logic());
     say(&format!("{folder} is there. The logic is {folder}/{file}; README.md says how to build it."))?;
     say("While a host serves, this builds and deploys it each time that you save:")?;
     say(&format!("  corral dev {folder}"))

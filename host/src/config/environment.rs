@@ -33,6 +33,18 @@ pub fn everything() -> crate::spin::Environment {
     variables().collect()
 }
 
+/// The file in which `corral chat` keeps which sessions there were, beside its history.
+#[must_use]
+pub fn sessions_file() -> Option<PathBuf> {
+    Some(history_file()?.with_file_name("chat-sessions.json"))
+}
+
+/// Whether a terminal may be given colours, as https://no-color.org has it.
+#[must_use]
+pub fn colors() -> bool {
+    set("NO_COLOR").is_none() && set("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
 /// Every variable that is text. The others cannot be settings.
 pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -22,7 +22,7 @@ const NOISY: [&str; 10] = [
 
 /// Logs from here on, as the settings say.
 pub fn start(config: &Config) -> anyhow::Result<()> {
-    let color = std::io::stderr().is_terminal();
+    let color = std::io::stderr().is_terminal() && crate::config::colors();
     let subscriber = subscriber(config, std::io::stderr, color)?;
     tracing::dispatcher::set_global_default(subscriber).context("starting the log")
 }

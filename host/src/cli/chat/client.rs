@@ -4,9 +4,9 @@ use anyhow::{Context, anyhow, bail};
 use eventsource_stream::Eventsource;
 use futures_util::{Stream, StreamExt};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::{fmt, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, fmt, pin::Pin, time::Duration};
 
 /// The host pings every 15 s, so longer silence than this means that it is gone.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -20,31 +20,37 @@ pub(super) struct Client {
 /// An answer under way. Dropping it stops it.
 pub(super) struct Answer(Pin<Box<dyn Stream<Item = anyhow::Result<Event>> + Send>>);
 
-/// What comes of an answer.
-#[derive(Debug, PartialEq)]
+/// What comes of an answer. As JSON, each under its name.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Event {
     /// Passages that it is given.
-    Sources(Vec<Source>),
+    Sources { sources: Vec<Source> },
     /// The next piece of text.
-    Delta(String),
+    Delta { text: String },
     /// What was left out to fit the model's context.
     Trimmed(Trimmed),
-    /// The end. Whether the turn was stored.
-    Done { persisted: bool },
+    /// The end, and whether the turn was stored.
+    Done { finish_reason: Option<String>, usage: Option<Value>, persisted: bool },
     /// The end, and why there is no more.
-    Failed(String),
+    #[serde(rename = "error")]
+    Failed { detail: String },
 }
 
 /// A passage.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Source {
-    id: String,
-    text: String,
-    score: f64,
+    pub(super) id: String,
+    pub(super) text: String,
+    pub(super) score: f64,
+    #[serde(default)]
+    pub(super) document_id: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
 }
 
 /// How much was left out.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trimmed {
     #[serde(default)]
     turns: u32,
@@ -55,10 +61,28 @@ pub(super) struct Trimmed {
 }
 
 /// A document of the session.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Document {
     id: String,
     chunks: u32,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+/// A passage of a document, and where in it, in characters.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Chunk {
+    pub(super) id: String,
+    pub(super) text: String,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// A question with its answer.
+#[derive(Debug, Deserialize)]
+pub(super) struct Turn {
+    pub(super) user: String,
+    pub(super) ai: String,
 }
 
 impl Client {
@@ -82,14 +106,18 @@ impl Client {
         Ok(created.session_id)
     }
 
-    /// How many turns a session has had.
-    pub(super) async fn turns(&self, session: &str) -> anyhow::Result<usize> {
+    /// What was said in a session; none if there is no such session.
+    pub(super) async fn turns(&self, session: &str) -> anyhow::Result<Option<Vec<Turn>>> {
         #[derive(Deserialize)]
         struct Session {
-            history: Vec<Value>,
+            history: Vec<Turn>,
         }
-        let session: Session = self.read(self.request(Method::GET, &["session", session], None)).await?;
-        Ok(session.history.len())
+        let response = self.ask_for(self.request(Method::GET, &["session", session], None)).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let session: Session = understood(accepted(response).await?).await?;
+        Ok(Some(session.history))
     }
 
     pub(super) async fn documents(&self, session: &str) -> anyhow::Result<Vec<Document>> {
@@ -97,16 +125,19 @@ impl Client {
         Ok(listed.documents)
     }
 
-    pub(super) async fn add_document(
-        &self,
-        session: &str,
-        id: &str,
-        text: &str,
-    ) -> anyhow::Result<Vec<Document>> {
-        let body = json!({ "session_id": session, "documents": [{ "id": id, "text": text }] });
-        let added: Documents =
-            self.read(self.request(Method::POST, &["documents"], None).json(&body)).await?;
-        Ok(added.documents)
+    /// The passages of a document, in their order; none if there is no such document.
+    pub(super) async fn chunks(&self, session: &str, document: &str) -> anyhow::Result<Vec<Chunk>> {
+        #[derive(Deserialize)]
+        struct Document {
+            chunks: Vec<Chunk>,
+        }
+        let request = self.request(Method::GET, &["documents", document], Some(session));
+        let response = self.ask_for(request).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(Vec::new());
+        }
+        let document: Document = understood(accepted(response).await?).await?;
+        Ok(document.chunks)
     }
 
     /// Asks, and gives the answer as it is made.
@@ -137,13 +168,15 @@ impl Client {
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
-        let response = self.send(request).await?;
-        response.json().await.context("the host's answer is not what this command understands")
+        understood(self.send(request).await?).await
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let response = request.send().await.map_err(|error| self.unreachable(error))?;
-        if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+        accepted(self.ask_for(request).await?).await
+    }
+
+    async fn ask_for(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        request.send().await.map_err(|error| self.unreachable(error))
     }
 
     fn unreachable(&self, error: reqwest::Error) -> anyhow::Error {
@@ -185,6 +218,8 @@ impl Event {
         }
         #[derive(Deserialize)]
         struct Done {
+            finish_reason: Option<String>,
+            usage: Option<Value>,
             #[serde(default = "stored")]
             persisted: bool,
         }
@@ -196,11 +231,14 @@ impl Event {
             serde_json::from_str(data).with_context(|| format!("the host sent a malformed `{name}` event"))
         }
         Ok(Some(match name {
-            "sources" => Self::Sources(read::<Sources>(name, data)?.sources),
-            "delta" => Self::Delta(read::<Delta>(name, data)?.text),
+            "sources" => Self::Sources { sources: read::<Sources>(name, data)?.sources },
+            "delta" => Self::Delta { text: read::<Delta>(name, data)?.text },
             "trimmed" => Self::Trimmed(read(name, data)?),
-            "done" => Self::Done { persisted: read::<Done>(name, data)?.persisted },
-            "error" => Self::Failed(read::<Failed>(name, data)?.detail),
+            "done" => {
+                let Done { finish_reason, usage, persisted } = read(name, data)?;
+                Self::Done { finish_reason, usage, persisted }
+            }
+            "error" => Self::Failed { detail: read::<Failed>(name, data)?.detail },
             _ => return Ok(None),
         }))
     }
@@ -209,6 +247,14 @@ impl Event {
 /// A host says so when it could not store a turn, and nothing otherwise.
 fn stored() -> bool {
     true
+}
+
+async fn accepted(response: Response) -> anyhow::Result<Response> {
+    if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
+}
+
+async fn understood<T: DeserializeOwned>(response: Response) -> anyhow::Result<T> {
+    response.json().await.context("the host's answer is not what this command understands")
 }
 
 /// What a refusal says: `{"detail": "…"}`, or a list with the place of each mistake.
@@ -229,13 +275,6 @@ async fn refused(response: Response) -> anyhow::Error {
     }
 }
 
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, text, score } = self;
-        write!(f, "[{id}] {score:.3}\n    {}", text.trim().replace('\n', "\n    "))
-    }
-}
-
 impl fmt::Display for Trimmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { turns, sources, retrieval_unavailable } = self;
@@ -252,6 +291,7 @@ impl fmt::Display for Trimmed {
 
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} passages)", self.id, self.chunks)
+        let Self { id, chunks, .. } = self;
+        write!(f, "{id} ({chunks} passages)")
     }
 }

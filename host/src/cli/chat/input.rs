@@ -1,14 +1,15 @@
 //! What a person types: with editing and history in a terminal, plain lines from anywhere else.
 
+use super::helper::Assistant;
 use crate::config::history_file;
 use anyhow::Context;
-use rustyline::{Config, DefaultEditor, error::ReadlineError};
+use rustyline::{CompletionType, Config, Editor, error::ReadlineError, history::DefaultHistory};
 use std::io::{self, BufRead, IsTerminal};
 
 /// Where messages come from.
 pub(super) enum Input {
     /// A person at a terminal.
-    Terminal(Box<DefaultEditor>),
+    Terminal(Box<Editor<Assistant, DefaultHistory>>),
     /// A file or a pipe.
     Lines(io::StdinLock<'static>),
 }
@@ -28,8 +29,13 @@ impl Input {
         if !io::stdin().is_terminal() {
             return Ok(Self::Lines(io::stdin().lock()));
         }
-        let config = Config::builder().auto_add_history(true).history_ignore_space(true).build();
-        let mut editor = DefaultEditor::with_config(config).context("opening the terminal")?;
+        let config = Config::builder()
+            .auto_add_history(true)
+            .history_ignore_space(true)
+            .completion_type(CompletionType::List)
+            .build();
+        let mut editor = Editor::with_config(config).context("opening the terminal")?;
+        editor.set_helper(Some(Assistant::default()));
         // Without a history the conversation works as well.
         if let Some(file) = history_file() {
             drop(editor.load_history(&file));

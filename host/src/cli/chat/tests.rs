@@ -44,7 +44,7 @@ async fn events(stream: &str) -> Vec<anyhow::Result<Event>> {
     let mut events = Vec::new();
     loop {
         let event = answer.next().await;
-        let last = matches!(event, Err(_) | Ok(Event::Done { .. } | Event::Failed(_)));
+        let last = matches!(event, Err(_) | Ok(Event::Done { .. } | Event::Failed { .. }));
         events.push(event);
         if last {
             break;
@@ -67,17 +67,30 @@ async fn an_answer_is_read_event_by_event() {
         event: delta\ndata: {\"text\":\"lo\\n\"}\n\n\
         event: done\ndata: {\"finish_reason\":\"stop\",\"usage\":{},\"persisted\":false}\n\n";
     let events: Vec<_> = events(stream).await.into_iter().map(Result::unwrap).collect();
-    let [Event::Sources(sources), Event::Trimmed(trimmed), rest @ ..] = events.as_slice() else {
+    let [Event::Sources { sources }, Event::Trimmed(trimmed), rest @ ..] = events.as_slice() else {
         panic!("{events:?}")
     };
-    assert_eq!(sources[0].to_string(), "[a#0] 0.500\n    t");
+    assert_eq!((sources[0].id.as_str(), sources[0].document_id.as_deref()), ("a#0", Some("a")));
     assert_eq!(trimmed.to_string(), "left out to fit the model: 2 earlier turns, 0 passages");
     let without = r#"{"turns":0,"sources":0,"tokens":9,"retrieval_unavailable":true}"#;
     let without: Trimmed = serde_json::from_str(without).unwrap();
     assert_eq!(without.to_string(), "documents could not be read");
     assert_eq!(
         rest,
-        [Event::Delta("Hal".into()), Event::Delta("lo\n".into()), Event::Done { persisted: false }]
+        [
+            Event::Delta { text: "Hal".into() },
+            Event::Delta { text: "lo\n".into() },
+            Event::Done {
+                finish_reason: Some("stop".into()),
+                usage: Some(serde_json::json!({})),
+                persisted: false
+            }
+        ]
+    );
+    let line = serde_json::to_value(&rest[2]).unwrap();
+    assert_eq!(
+        line,
+        serde_json::json!({ "event": "done", "finish_reason": "stop", "usage": {}, "persisted": false })
     );
 }
 
@@ -85,7 +98,7 @@ async fn an_answer_is_read_event_by_event() {
 async fn an_answer_that_fails_or_breaks_off_is_told() {
     let failed = events("event: error\ndata: {\"detail\":\"model unavailable\"}\n\n").await;
     assert!(
-        matches!(&failed[..], [Ok(Event::Failed(detail))] if detail == "model unavailable"),
+        matches!(&failed[..], [Ok(Event::Failed { detail })] if detail == "model unavailable"),
         "{failed:?}"
     );
     let cut = events("event: delta\ndata: {\"text\":\"Hal\"}\n\n").await;

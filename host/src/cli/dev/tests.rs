@@ -53,7 +53,7 @@ fn a_project_that_cannot_be_built_says_what_is_missing() {
 async fn a_build_that_fails_or_is_not_there_is_an_error() {
     for (build, told) in [("false", "the build failed"), ("no-such-tool", "starting no-such-tool")] {
         let (folder, project) = project(&TOML.replace("true", build));
-        let error = format!("{:#}", project.unwrap().build(folder.path()).await.unwrap_err());
+        let error = format!("{:#}", project.unwrap().build(folder.path(), false).await.unwrap_err());
         assert!(error.contains(told), "{error}");
     }
 }

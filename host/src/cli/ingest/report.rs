@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// The whole run.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub struct Report {
     /// None when nothing was sent and nobody named one.
     pub(super) session: Option<String>,
     pub(super) dry_run: bool,
@@ -91,7 +91,7 @@ impl Report {
         Self { session, dry_run, files, skipped: found.skipped, totals }
     }
 
-    pub(super) fn all_well(&self) -> bool {
+    pub fn all_well(&self) -> bool {
         self.totals.failed == 0
     }
 
@@ -99,7 +99,8 @@ impl Report {
         if json { say_json(self) } else { Ok(say(&self.summary())?) }
     }
 
-    fn summary(&self) -> String {
+    /// For people, in one line.
+    pub fn summary(&self) -> String {
         let Totals { stored, unchanged, skipped, failed, passages } = self.totals;
         let mut line = if self.dry_run {
             format!("{} to store", counted(stored as u64, "file"))

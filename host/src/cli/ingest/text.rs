@@ -7,7 +7,13 @@ mod html;
 mod pdf;
 
 use super::find::Kind;
-use std::{any::Any, panic, str, sync::mpsc, thread, time::Duration};
+use std::{
+    any::Any,
+    panic, str,
+    sync::{Once, mpsc},
+    thread,
+    time::Duration,
+};
 
 /// What reading one document may take.
 const TIME: Duration = Duration::from_secs(60);
@@ -51,12 +57,15 @@ pub(super) fn of(kind: Kind, bytes: Vec<u8>) -> Result<String, Error> {
 
 /// Panics of document readers become errors; this keeps them from being printed as well.
 pub(super) fn quiet_panics() {
-    let usual = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        if thread::current().name() != Some(NAME) {
-            usual(panic);
-        }
-    }));
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if thread::current().name() != Some(NAME) {
+                usual(panic);
+            }
+        }));
+    });
 }
 
 /// A text as it is, less the mark that some programs put in front.

@@ -8,6 +8,7 @@ use super::{
 };
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
+use serde::Serialize;
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Seek, SeekFrom, Write},
@@ -26,7 +27,8 @@ pub(super) struct Expected {
 }
 
 /// How the hash of a fetched file came to be known.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Trust {
     /// The catalogue has it.
     Catalogue,

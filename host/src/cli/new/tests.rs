@@ -3,7 +3,7 @@
 use super::*;
 
 fn args(folder: PathBuf, language: Language) -> Args {
-    Args { folder, language, app: "birds".into() }
+    Args { folder, language, app: "birds".into(), json: false }
 }
 
 #[test]
