@@ -106,15 +106,44 @@ fn source_files_stay_small_enough_to_hold() -> Result<()> {
 
 #[test]
 fn links_in_the_documents_lead_somewhere() -> Result<()> {
-    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name));
-    for path in files("docs", "md")?.into_iter().chain(top) {
+    for path in documents()? {
         let text = fs::read_to_string(&path)?;
         let folder = path.parent().context("a file is in a folder")?;
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            let local = !file.is_empty() && !file.contains("://");
-            assert!(!local || folder.join(file).exists(), "{} links to {target}", path.display());
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            if file.contains("://") {
+                continue;
+            }
+            let file = if file.is_empty() { path.clone() } else { folder.join(file) };
+            assert!(file.exists(), "{} links to {target}", path.display());
+            let there = heading.is_empty() || headings(&fs::read_to_string(&file)?).any(|id| id == heading);
+            assert!(there, "{} links to {target}, which has no such heading", path.display());
         }
     }
     Ok(())
+}
+
+/// Every page of Markdown that is ours.
+fn documents() -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root())? {
+        let path = entry?.path();
+        found.extend(path.extension().is_some_and(|extension| extension == "md").then_some(path));
+    }
+    for folder in ["components", "docs", "examples", "host", "scripts", "tests", "wit"] {
+        let inside = files(folder, "md")?.into_iter();
+        found
+            .extend(inside.filter(|path| path.iter().all(|part| part != "node_modules" && part != "target")));
+    }
+    Ok(found)
+}
+
+/// What links call the headings of a page.
+fn headings(page: &str) -> impl Iterator<Item = String> {
+    let lines = page.lines().filter_map(|line| line.strip_prefix('#'));
+    let letters = |c: char| match c {
+        ' ' => Some('-'),
+        c => (c.is_alphanumeric() || c == '-' || c == '_').then(|| c.to_ascii_lowercase()),
+    };
+    lines.map(move |line| line.trim_start_matches('#').trim().chars().filter_map(letters).collect())
 }

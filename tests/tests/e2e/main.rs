@@ -4,6 +4,7 @@ mod bulk;
 mod conversation;
 mod crash;
 mod description;
+mod docs;
 mod documents;
 mod erase;
 mod errors;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use llama_cpp_2::gguf::GgufContext;
 
-use crate::{Config, Device};
+use crate::{Config, Device, config::KvType};
 
 /// GGUF's number for its type `uint32`.
 const GGUF_UINT32: u32 = 4;
@@ -25,8 +25,8 @@ impl Need {
     pub fn of(config: &Config) -> std::io::Result<Self> {
         let weights = std::fs::metadata(&config.model)?.len();
         let tokens = u64::from(config.n_ctx) * u64::from(config.parallel);
-        let values = values_per_token(&config.model).unwrap_or(0);
-        Ok(Self { weights, cache: values * tokens * config.kv_type.bytes_of_32() / 32 })
+        let cache = Shape::of(&config.model).map_or(0, |shape| shape.bytes(tokens, config.kv_type));
+        Ok(Self { weights, cache })
     }
 
     /// Refuses, with the numbers, what does not fit into `available` bytes. Gives what is left of them.
@@ -61,21 +61,39 @@ pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
-/// Keys and values that one token adds over all layers.
-fn values_per_token(path: &Path) -> Option<u64> {
-    let file = GgufContext::from_file(path)?;
-    let architecture = file.find_key("general.architecture");
-    let architecture = if architecture < 0 { None } else { file.val_str(architecture) }?;
-    let number = |key: &str| {
-        let index = file.find_key(&format!("{architecture}.{key}"));
-        (index >= 0 && file.kv_type(index) == GGUF_UINT32).then(|| u64::from(file.val_u32(index)))
-    };
-    let heads = number("attention.head_count")?.max(1);
-    let head = number("embedding_length")? / heads;
-    let keys = number("attention.key_length").unwrap_or(head);
-    let values = number("attention.value_length").unwrap_or(head);
-    let kv_heads = number("attention.head_count_kv").unwrap_or(heads);
-    Some(number("block_count")? * kv_heads * (keys + values))
+/// What the memory of a conversation follows from.
+struct Shape {
+    layers: u64,
+    kv_heads: u64,
+    /// Numbers of a key, and of a value, in each head.
+    key: u64,
+    value: u64,
+}
+
+impl Shape {
+    fn of(path: &Path) -> Option<Self> {
+        let file = GgufContext::from_file(path)?;
+        let architecture = file.find_key("general.architecture");
+        let architecture = if architecture < 0 { None } else { file.val_str(architecture) }?;
+        let number = |key: &str| {
+            let index = file.find_key(&format!("{architecture}.{key}"));
+            (index >= 0 && file.kv_type(index) == GGUF_UINT32).then(|| u64::from(file.val_u32(index)))
+        };
+        let heads = number("attention.head_count")?.max(1);
+        let head = number("embedding_length")? / heads;
+        Some(Self {
+            layers: number("block_count")?,
+            kv_heads: number("attention.head_count_kv").unwrap_or(heads),
+            key: number("attention.key_length").unwrap_or(head),
+            value: number("attention.value_length").unwrap_or(head),
+        })
+    }
+
+    /// Bytes that so many tokens take, over all layers.
+    fn bytes(&self, tokens: u64, kv_type: KvType) -> u64 {
+        let values = self.layers * self.kv_heads * (self.key + self.value);
+        values * tokens * kv_type.bytes_of_32() / 32
+    }
 }
 
 fn meminfo_available(meminfo: &str) -> Option<u64> {
@@ -124,5 +142,35 @@ mod tests {
         let need = Need::of(&config).expect("the model is missing: run `make setup`");
         // 30 layers, 3 heads of 64 keys and 64 values, 2 bytes each.
         assert_eq!(need.cache, 30 * 3 * 128 * 2 * 2048 * 4);
+    }
+
+    #[test]
+    fn the_tables_of_the_manual_are_what_is_computed_here() {
+        let page = include_str!("../../../../docs/operations.md");
+        let has = |row: String| assert!(page.contains(&row), "docs/operations.md lacks {row}");
+        let grouped = |number: u64| match (number / 1000, number % 1000) {
+            (0, rest) => rest.to_string(),
+            (thousands, rest) => format!("{thousands},{rest:03}"),
+        };
+        let model =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
+        let small = Shape::of(Path::new(model)).expect("the model is missing: run `make setup`");
+        let llama = Shape { layers: 32, kv_heads: 32, key: 128, value: 128 };
+        for (name, shape) in [("SmolLM2-135M", &small), ("Llama-2-7B", &llama)] {
+            let Shape { layers, kv_heads, key, .. } = shape;
+            let [full, half] = [KvType::F16, KvType::Q8_0].map(|kind| grouped(shape.bytes(1, kind)));
+            has(format!("| {name} | {layers} | {kv_heads} | {key} | {full} | {half} |"));
+        }
+        // The file's size is in the catalogue of `corral models`.
+        let weights: u64 = 4_081_004_224;
+        has(format!("{} MiB of weights", grouped(weights.div_ceil(1 << 20))));
+        for gibibytes in [16, 24, 48, 80] {
+            let room = (gibibytes << 30) - weights - (1 << 30);
+            let columns = [KvType::F16, KvType::Q8_0].map(|kind| {
+                let place = llama.bytes(4096, kind);
+                format!("{} MiB | {}", grouped(place >> 20), room / place)
+            });
+            has(format!("| {gibibytes} GiB | {} |", columns.join(" | ")));
+        }
     }
 }
