@@ -32,6 +32,12 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "corral migrate sessions --from embedded:.corral/corral.db --to redis",
         "needs servers; tests/e2e/migrate.rs has them",
     ),
+    (
+        "docs/spin.md",
+        "make spin-app",
+        "needs spin, which is not installed here; tests/e2e has its engine's ways",
+    ),
+    ("docs/spin.md", "spin registry push", "needs spin, a registry and a cluster"),
     ("docs/writing-logic.md", "corral dev", "goes on for ever; tests/e2e/projects.rs runs it with --once"),
     ("docs/writing-logic.md", "npm install", "tests/e2e/projects.rs runs it, with what is installed already"),
 ];
@@ -101,7 +107,7 @@ fn blocks(text: &str) -> Vec<String> {
     let mut lines = text.lines();
     let mut found = Vec::new();
     while let Some(line) = lines.next() {
-        if ["```sh", "```console", "```bash"].contains(&line) {
+        if ["```sh", "```shell", "```console", "```bash"].contains(&line) {
             found.push(lines.by_ref().take_while(|line| *line != "```").collect::<Vec<_>>().join("\n"));
         }
     }
