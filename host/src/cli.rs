@@ -162,11 +162,12 @@ mod tests {
     use super::*;
 
     /// What prints no answer, or one of a form of its own.
-    const WITHOUT_JSON: [&str; 6] = [
+    const WITHOUT_JSON: [&str; 7] = [
         "corral serve",       // its line is for programs already
         "corral completions", // a script
         "corral man",         // files
         "corral settings",    // Markdown
+        "corral build",       // what the tools say
         "corral compile",     // nothing
         "corral help",
     ];
