@@ -11,9 +11,10 @@ WASM := --profile component --target wasm32-wasip2
 COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 EXAMPLES := -p starter -p quotes
 SPIN := -p corral-spin-adapter
+FIXTURES := --manifest-path tests/spin/Cargo.toml --target-dir target/spin-fixtures --profile component
 GUESTS := -p hostile -p parrot -p plain
 
-.PHONY: help setup services browser components examples guests spin-app build run test test-vulkan check-cuda check bench clean
+.PHONY: help setup services browser components examples guests spin-app spin-fixtures build run test test-vulkan check-cuda check bench clean
 .DEFAULT_GOAL := help
 
 help: ## lists the targets
@@ -22,7 +23,7 @@ help: ## lists the targets
 run: build ## sets up what is missing, builds, and serves as runtime.toml says
 	target/release/corral serve --config runtime.toml
 
-test: build guests services examples browser spin-app check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
+test: build guests services examples browser spin-app spin-fixtures check ## every test: format, lints, units, components, and the real binary with the small models, Redis and ChromaDB
 	cargo test --release --workspace
 
 test-vulkan: setup ## the offload to a graphics processor, on Mesa's software Vulkan: by hand, a quarter of an hour
@@ -36,7 +37,7 @@ check: setup ## format and lints, warnings being errors
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy $(COMPONENTS) $(EXAMPLES) $(SPIN) $(GUESTS) -- -D warnings
 
-bench: build guests services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
+bench: build guests spin-fixtures services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
 	cargo bench --workspace --bench corral
 
 # The whole workspace is named, as the tests name it, so that each dependency has one set of features and is compiled once.
@@ -48,6 +49,11 @@ components: setup ## the Wasm components, target/wasm32-wasip2/component/*.wasm
 
 guests: setup ## the components that the tests turn against the host
 	cargo build $(WASM) $(GUESTS)
+
+spin-fixtures: setup ## the Spin applications that the tests serve, with spin-sdk 5 and 7, for WASI 0.1, 0.2 and 0.3
+	scripts/wasm-target.sh wasm32-wasip1
+	cargo build $(FIXTURES) --target wasm32-wasip2
+	cargo build $(FIXTURES) --target wasm32-wasip1 -p kitchen
 
 examples: build services ## the example logics, in Rust and in JavaScript
 	cargo build $(WASM) $(EXAMPLES)

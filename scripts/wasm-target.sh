@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Rust compiler able to build for wasm32-wasip2, unless it is.
+# wasm-target.sh [TARGET]: makes the Rust compiler able to build for wasm32-wasip2, or the target named, unless it is.
 #
 # By rustup; where that cannot download, the standard library is built from Debian's sources of the same version
 # (package rust-src) against Debian's wasi-libc. Nothing is installed for that: both are unpacked beside the build.
@@ -11,11 +11,11 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/debian.sh
 . scripts/debian.sh
 
-target=wasm32-wasip2
+target=${1:-wasm32-wasip2}
 sysroot=$(rustc --print sysroot)
 version=$(rustc --version | cut -d' ' -f2)
 libraries=$sysroot/lib/rustlib/$target/lib
-work=$PWD/.corral/wasm-target
+work=$PWD/.corral/$target
 
 main() {
   if there; then return; fi

@@ -1,6 +1,6 @@
 //! A host process.
 
-use crate::{Client, Reply, Settings, process, root, until};
+use crate::{Client, Reply, Settings, Spin, process, root, until};
 use anyhow::{Context, Result, bail};
 use reqwest::StatusCode;
 use std::{fs, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
@@ -34,7 +34,25 @@ impl Host {
 
     /// Starts in a folder that may hold an earlier host's data.
     pub async fn within(folder: TempDir, settings: &Settings) -> Result<Self> {
-        let mut process = Self::spawn(&folder, settings)?;
+        let process = Self::spawn(&folder, settings)?;
+        Self::ready(folder, process).await
+    }
+
+    /// Serves a Spin application, in a new folder.
+    pub async fn spin(spin: &Spin, settings: &Settings) -> Result<Self> {
+        Self::spin_within(tempfile::tempdir()?, spin, settings).await
+    }
+
+    /// Serves a Spin application in a folder that may hold an earlier host's data.
+    pub async fn spin_within(folder: TempDir, spin: &Spin, settings: &Settings) -> Result<Self> {
+        settings.write(&folder.path().join("runtime.toml"))?;
+        let arguments = spin.write(folder.path())?;
+        let mut command = Self::command(&folder)?;
+        let process = command.args(arguments).envs(spin.environment_of_host()).spawn();
+        Self::ready(folder, process.context("starting corral")?).await
+    }
+
+    async fn ready(folder: TempDir, mut process: Child) -> Result<Self> {
         let stdout = process.stdout.take().context("the host's output")?;
         let mut lines = BufReader::new(stdout).lines();
         let ready = async {

@@ -6,6 +6,7 @@ mod gguf;
 mod host;
 mod parrot;
 mod settings;
+mod spin;
 mod wait;
 
 pub mod process;
@@ -17,6 +18,7 @@ pub use gguf::Gguf;
 pub use host::{Host, binary};
 pub use parrot::{bad_parrot, parrot, parrot_of};
 pub use settings::Settings;
+pub use spin::Spin;
 pub use wait::until;
 
 use std::path::{Path, PathBuf};
