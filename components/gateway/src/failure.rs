@@ -14,6 +14,10 @@ pub enum Failure {
     MethodNotAllowed {
         allow: String,
     },
+    /// The application has no token by which it would be offered.
+    NotOffered,
+    /// No token, or another one.
+    Unauthorized,
     SessionNotFound,
     DocumentNotFound,
     /// No such model, or none that can do what was asked. Named where the client named it to us.

@@ -1,7 +1,7 @@
 //! HTTP in, HTTP out: routes, validation, documents and event streams, on top of some chat logic.
 //!
 //! This file is glue: bindings, and which module answers which route. The modules `request` and
-//! `response` touch HTTP, `session`, `chat`, `documents` and `openai` call the host; the others are plain.
+//! `response` touch HTTP, `session`, `chat`, `documents`, `openai` and `spin` call the host; the others are plain.
 //! Not here: prompts and retrieval (the chat component), limits on connections and time (the host).
 
 mod assets;
@@ -17,6 +17,7 @@ mod request;
 mod response;
 mod route;
 mod session;
+mod spin;
 mod sse;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use openai::{embeddings, models};
 use reply::{Dialect, Reply};
 use request::Request;
 use route::Endpoint;
+use spin::{embed, infer};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
 
 /// What the host calls with each request.
@@ -75,6 +77,15 @@ fn serve(request: Request) -> Result<Answer, Failure> {
         Endpoint::CompleteChat => return complete(completions::Request::<Chat>::read(&request.input()?)?),
         Endpoint::CompleteText => return complete(completions::Request::<Text>::read(&request.input()?)?),
         Endpoint::Embed => embeddings::answer(embeddings::Request::read(&request.input()?)?)?,
+        // Who they are is known before their bodies are read.
+        Endpoint::SpinInfer => {
+            spin::admit(request.authorization().as_deref())?;
+            infer::answer(infer::Request::read(&request.input()?)?)?
+        }
+        Endpoint::SpinEmbed => {
+            spin::admit(request.authorization().as_deref())?;
+            embed::answer(&embed::Request::read(&request.input()?)?)?
+        }
     };
     Ok(Answer::Whole(reply))
 }

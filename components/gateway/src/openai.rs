@@ -4,7 +4,7 @@
 
 pub mod completions;
 pub mod embeddings;
-mod field;
+pub mod field;
 mod mistake;
 pub mod models;
 
@@ -16,7 +16,7 @@ use crate::request::Input;
 pub use mistake::{Mistake, excerpt};
 
 /// The body, whatever type its headers claim: there is only one that it could have.
-fn body(input: &Input) -> Result<Value, Failure> {
+pub fn body(input: &Input) -> Result<Value, Failure> {
     json::parse(&input.body).map_err(|flaw| match flaw {
         Flaw::At { position, message } => Mistake::of_json(position, message).into(),
         Flaw::Unreadable => Failure::Unreadable,

@@ -3,6 +3,7 @@
 //! Not here: sending (`response.rs`), event streams (`sse.rs`).
 
 mod openai;
+mod spin;
 
 use serde::Serialize;
 
@@ -24,6 +25,8 @@ pub enum Dialect {
     Detail,
     /// `{"error": {"message", "type", "param", "code"}}`, as OpenAI does.
     OpenAi,
+    /// `{"error"}`, for Spin.
+    Spin,
 }
 
 /// What stands under `detail` in the body of a refusal.
@@ -42,7 +45,11 @@ struct Refusal {
 impl Dialect {
     /// The dialect of the interface that a path belongs to, the same as the host's own.
     pub fn of(path: &str) -> Self {
-        if path.starts_with("/v1/") { Self::OpenAi } else { Self::Detail }
+        match path {
+            "/infer" | "/embed" => Self::Spin,
+            path if path.starts_with("/v1/") => Self::OpenAi,
+            _ => Self::Detail,
+        }
     }
 }
 
@@ -78,7 +85,12 @@ impl Reply {
 
 const JSON: &str = "application/json";
 
-/// Words that both dialects have for what is nobody's mistake.
+/// Words that all dialects have for what is no part of an interface.
+const NOT_OFFERED: &str = "This host offers its models to Spin only where the application's settings have a token: set \
+                           spin_token under [apps.NAME.config], to the auth_token of Spin's [llm_compute].";
+const UNAUTHORIZED: &str = "The bearer token is missing, or is not this application's spin_token.";
+
+/// Words that all dialects have for what is nobody's mistake.
 const LATE: &str = "The answer took too long.";
 const DOWN: &str = "The service is not available right now. Try again later.";
 
@@ -98,11 +110,13 @@ impl Reply {
                 Some(("retry-after", seconds(*retry_after_ms).to_string()))
             }
             Failure::Unavailable => Some(("retry-after", RETRY_AFTER_SECONDS.to_string())),
+            Failure::Unauthorized => Some(("www-authenticate", "Bearer".to_owned())),
             _ => None,
         };
         let mut reply = match dialect {
             Dialect::Detail => Self::json(status, &Refusal { detail: Detail::from(failure) }),
             Dialect::OpenAi => Self::json(status, &Error::from(failure)),
+            Dialect::Spin => Self::json(status, &spin::Error::from(failure)),
         };
         reply.headers.extend(header);
         reply
@@ -112,7 +126,7 @@ impl Reply {
 fn status(failure: &Failure, dialect: Dialect) -> u16 {
     match (failure, dialect) {
         (Failure::Unreadable | Failure::ContextOverflow { .. } | Failure::Mistaken(_), _) => 400,
-        (Failure::Refused(_), Dialect::OpenAi) => 400,
+        (Failure::Refused(_), Dialect::OpenAi | Dialect::Spin) => 400,
         (Failure::Refused(_), Dialect::Detail) | (Failure::Invalid(_), _) => 422,
         (
             Failure::NotFound
@@ -121,6 +135,8 @@ fn status(failure: &Failure, dialect: Dialect) -> u16 {
             | Failure::ModelNotFound { .. },
             _,
         ) => 404,
+        (Failure::Unauthorized, _) => 401,
+        (Failure::NotOffered, _) => 403,
         (Failure::MethodNotAllowed { .. }, _) => 405,
         (Failure::TooLarge { .. }, _) => 413,
         (Failure::Overloaded { .. } | Failure::Unavailable, _) => 503,
@@ -133,6 +149,8 @@ impl From<Failure> for Detail {
         Self::Text(match failure {
             Failure::NotFound => "Not Found".to_owned(),
             Failure::MethodNotAllowed { .. } => "Method Not Allowed".to_owned(),
+            Failure::NotOffered => NOT_OFFERED.to_owned(),
+            Failure::Unauthorized => UNAUTHORIZED.to_owned(),
             Failure::SessionNotFound => "Session not found".to_owned(),
             Failure::DocumentNotFound => "Document not found".to_owned(),
             Failure::ModelNotFound { .. } => "Model not found".to_owned(),

@@ -54,10 +54,14 @@ impl Request {
         }
     }
 
+    /// The credentials that came with it.
+    pub fn authorization(&self) -> Option<String> {
+        self.header("authorization")
+    }
+
     /// Headers and the whole body.
     pub fn input(&self) -> Result<Input, Failure> {
-        let headers = self.incoming.headers();
-        let header = |name: &str| first(&headers, name);
+        let header = |name: &str| self.header(name);
         let announced = header("content-length").and_then(|length| length.parse::<u64>().ok());
         Ok(Input {
             content_type: header("content-type"),
@@ -65,6 +69,10 @@ impl Request {
             session: header("x-session-id"),
             body: self.body(announced.unwrap_or(0))?,
         })
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        first(&self.incoming.headers(), name)
     }
 
     fn body(&self, announced: u64) -> Result<Vec<u8>, Failure> {

@@ -26,6 +26,8 @@ pub enum Endpoint {
     CompleteChat,
     CompleteText,
     Embed,
+    SpinInfer,
+    SpinEmbed,
 }
 
 /// A path, whose end may be a `{parameter}` (one segment) or a `{*parameter}` (any number of them), with
@@ -64,6 +66,8 @@ pub const ROUTES: &[Route] = &[
     Route { path: "/v1/chat/completions", methods: &[("POST", |_| Endpoint::CompleteChat)] },
     Route { path: "/v1/completions", methods: &[("POST", |_| Endpoint::CompleteText)] },
     Route { path: "/v1/embeddings", methods: &[("POST", |_| Endpoint::Embed)] },
+    Route { path: "/infer", methods: &[("POST", |_| Endpoint::SpinInfer)] },
+    Route { path: "/embed", methods: &[("POST", |_| Endpoint::SpinEmbed)] },
 ];
 
 /// The endpoint of a request. `path` is as the client sent it, without the query.

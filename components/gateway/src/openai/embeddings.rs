@@ -13,7 +13,7 @@ pub use request::Request;
 use vector::Vector;
 
 /// Texts in one call of the model (`corral:host/embedding`).
-const EMBED_AT_ONCE: usize = 256;
+pub const EMBED_AT_ONCE: usize = 256;
 
 #[derive(Serialize)]
 struct Body {
@@ -37,7 +37,7 @@ struct Usage {
 }
 
 /// What this asks of the host. The component's imports, or the tests' own.
-trait Host {
+pub trait Host {
     fn describe(&self) -> Model;
     fn count_tokens(&self, texts: &[String]) -> Result<Vec<u32>, embedding::Error>;
     /// At most 256 texts.
@@ -45,7 +45,7 @@ trait Host {
 }
 
 /// The host that the component runs on.
-struct Imports;
+pub struct Imports;
 
 impl Host for Imports {
     fn describe(&self) -> Model {
@@ -56,7 +56,7 @@ impl Host for Imports {
         embedding::count_tokens(texts)
     }
 
-    /// What a text is for is not said in OpenAI's interface; most are there to be found.
+    /// What a text is for is not said in OpenAI's interface, nor in Spin's; most are there to be found.
     fn embed(&self, texts: &[String]) -> Result<Embeddings, embedding::Error> {
         embedding::embed(texts, Purpose::Document)
     }

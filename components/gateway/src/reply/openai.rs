@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DOWN, LATE, busy};
+use super::{DOWN, LATE, NOT_OFFERED, UNAUTHORIZED, busy};
 use crate::failure::Failure;
 use crate::openai::Mistake;
 
@@ -24,6 +24,13 @@ struct Body {
 const CLIENT: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 
+impl Error {
+    /// The words alone.
+    pub fn message(self) -> String {
+        self.error.message
+    }
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let (kind, param, code, message) = match failure {
@@ -35,6 +42,8 @@ impl From<Failure> for Error {
             Failure::MethodNotAllowed { allow } => {
                 (CLIENT, None, Some("method_not_supported"), format!("Only {allow} requests are accepted."))
             }
+            Failure::NotOffered => (CLIENT, None, Some("not_offered"), NOT_OFFERED.to_owned()),
+            Failure::Unauthorized => (CLIENT, None, Some("invalid_api_key"), UNAUTHORIZED.to_owned()),
             Failure::SessionNotFound => {
                 (CLIENT, None, Some("session_not_found"), "There is no such session.".to_owned())
             }

@@ -21,9 +21,10 @@ async fn applications_are_told_apart_by_path_and_host_name() -> Result<()> {
             .set(&format!("apps.{name}.logic"), logic.display().to_string())
             .set(&format!("apps.{name}.{key}"), value)
             .set(&format!("apps.{name}.limits.instances"), 8);
-        for (part, grants) in
-            [("gateway", vec!["sessions", "vectors", "embedding", "inference"]), ("logic", vec!["inference"])]
-        {
+        for (part, grants) in [
+            ("gateway", vec!["sessions", "vectors", "embedding", "inference", "config"]),
+            ("logic", vec!["inference"]),
+        ] {
             settings = settings.set(&format!("apps.{name}.grants.{part}"), grants);
         }
     }
