@@ -34,6 +34,7 @@ check-cuda: setup ## that the feature cuda compiles, links and starts, without s
 
 check: setup ## format and lints, warnings being errors
 	cargo fmt --all --check
+	cargo fmt --all --check --manifest-path tests/spin/Cargo.toml
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy $(COMPONENTS) $(EXAMPLES) $(SPIN) $(GUESTS) -- -D warnings
 

@@ -16,18 +16,36 @@ pub const CONNECTIONS: usize = 64;
 const TIME: Duration = Duration::from_secs(2);
 const SINGLE: u32 = 2_000;
 
+/// What came of a load.
+pub struct Answered {
+    /// Requests a second.
+    pub rate: f64,
+    /// What each took, in seconds.
+    pub seconds: Vec<f64>,
+}
+
 /// How many requests are answered a second.
 pub async fn requests_per_second(address: SocketAddr, path: &'static str) -> Result<f64> {
+    Ok(under(CONNECTIONS, TIME, address, path).await?.rate)
+}
+
+/// So many connections ask for a path over and over.
+pub async fn under(
+    connections: usize,
+    time: Duration,
+    address: SocketAddr,
+    path: &'static str,
+) -> Result<Answered> {
     let begun = Instant::now();
     let mut clients = JoinSet::new();
-    for _ in 0..CONNECTIONS {
-        clients.spawn(until(address, path, begun + TIME));
+    for _ in 0..connections {
+        clients.spawn(until(address, path, begun + time));
     }
-    let mut answered = 0;
-    while let Some(count) = clients.join_next().await {
-        answered += count??;
+    let mut seconds = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        seconds.append(&mut client??);
     }
-    Ok(f64::from(answered) / begun.elapsed().as_secs_f64())
+    Ok(Answered { rate: seconds.len() as f64 / begun.elapsed().as_secs_f64(), seconds })
 }
 
 /// Seconds for one request when there is no other.
@@ -40,14 +58,16 @@ pub async fn latency(address: SocketAddr, path: &'static str) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64() / f64::from(SINGLE))
 }
 
-async fn until(address: SocketAddr, path: &'static str, end: Instant) -> Result<u32> {
+async fn until(address: SocketAddr, path: &'static str, end: Instant) -> Result<Vec<f64>> {
     let mut sender = connect(address).await?;
-    let mut count = 0;
-    while Instant::now() < end {
+    let mut seconds = Vec::new();
+    let mut asked = Instant::now();
+    while asked < end {
         get(&mut sender, path).await?;
-        count += 1;
+        seconds.push(asked.elapsed().as_secs_f64());
+        asked = Instant::now();
     }
-    Ok(count)
+    Ok(seconds)
 }
 
 async fn connect(address: SocketAddr) -> Result<http1::SendRequest<Empty<Bytes>>> {

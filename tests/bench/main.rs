@@ -11,6 +11,7 @@ mod inference;
 mod load;
 mod plain;
 mod route;
+mod spin;
 mod stores;
 mod streams;
 mod swap;
@@ -24,6 +25,7 @@ Usage: cargo bench --workspace --bench corral -- [PART]...
 
 Parts, all of them if none is named:
   route          a trivial route against plain hyper, and against wasmtime serve
+  spin           the same Spin application here and, if SPIN names the program, on stock Spin
   streams        memory and processor time of open streams, from 1 to 1,000
   swap           replacing the chat logic: what it takes, and what clients notice
   turn           where the time of a chat turn goes
@@ -39,6 +41,7 @@ Parts, all of them if none is named:
 
   whole          has Chroma filled with all 100,000 passages twice, whatever time that takes
 
+`spin` has stock Spin beside Corral if SPIN names the program, by an absolute path; its models are then Corral's too.
 `route` has `wasmtime serve` beside Corral if WASMTIME names the program, by an absolute path.
 The parts of `inference` have llama.cpp's server beside Corral if a variable names it, by an absolute path:
   LLAMA_SERVER=/usr/bin/llama-server cargo bench --workspace --bench corral -- inference
@@ -49,6 +52,7 @@ BENCH_SHORT=1 measures less; BENCH_CONTROL=1 has a second llama-server stand in 
 #[derive(Clone, Copy)]
 enum Part {
     Route,
+    Spin,
     Streams,
     Swap,
     Turn,
@@ -72,6 +76,7 @@ fn main() -> Result<()> {
         for part in parts {
             match part {
                 Part::Route => route::compare().await?,
+                Part::Spin => spin::compare().await?,
                 Part::Streams => streams::measure().await?,
                 Part::Swap => swap::compare().await?,
                 Part::Turn => turn::stages().await?,
@@ -91,6 +96,7 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
             // Cargo itself adds the first.
             "--bench" | "whole" => {}
             "route" => parts.push(Part::Route),
+            "spin" => parts.push(Part::Spin),
             "streams" => parts.push(Part::Streams),
             "swap" => parts.push(Part::Swap),
             "turn" => parts.push(Part::Turn),
@@ -107,7 +113,15 @@ fn parts(arguments: impl Iterator<Item = String>) -> Result<Vec<Part>> {
         }
     }
     if parts.is_empty() {
-        parts = vec![Part::Route, Part::Streams, Part::Swap, Part::Turn, Part::Sessions, Part::Vectors];
+        parts = vec![
+            Part::Route,
+            Part::Spin,
+            Part::Streams,
+            Part::Swap,
+            Part::Turn,
+            Part::Sessions,
+            Part::Vectors,
+        ];
         parts.extend(Scenario::ALL.map(Part::Inference));
     }
     Ok(parts)

@@ -79,7 +79,7 @@ impl Settings {
     }
 
     /// Writes them to a file.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+    pub fn write(&self, path: &Path) -> Result<()> {
         fs::write(path, toml::to_string(&self.0)?).with_context(|| format!("writing {}", path.display()))
     }
 

@@ -100,7 +100,7 @@ impl Spin {
     }
 
     /// Writes it all to a folder, and gives what `corral serve` is told.
-    pub(crate) fn write(&self, folder: &Path) -> Result<Vec<String>> {
+    pub fn write(&self, folder: &Path) -> Result<Vec<String>> {
         fs::write(folder.join("spin.toml"), toml::to_string(&self.manifest)?)?;
         fs::write(folder.join("runtime-config.toml"), toml::to_string(&self.runtime)?)?;
         if let Some(text) = &self.dotenv {

@@ -11,6 +11,7 @@ mod process;
 mod proxy;
 mod redis;
 mod registry;
+mod spin;
 mod wasmtime;
 
 pub use chroma::Chroma;
@@ -18,6 +19,7 @@ pub use llama::LlamaServer;
 pub use proxy::{Fault, Proxy};
 pub use redis::Redis;
 pub use registry::Registry;
+pub use spin::SpinUp;
 pub use wasmtime::Wasmtime;
 
 use anyhow::{Result, ensure};

@@ -19,7 +19,7 @@ use tokio::process::Command;
 
 /// How often a parrot says its word.
 const TIMES: usize = 16;
-const GENERATION: &str = "x-corral-generation";
+pub(crate) const GENERATION: &str = "x-corral-generation";
 
 /// Settings whose chat logic is the parrot in a file, and which compile for themselves: deploying is that too.
 fn settings(logic: &Path) -> Result<Settings> {
@@ -28,7 +28,7 @@ fn settings(logic: &Path) -> Result<Settings> {
 }
 
 /// What a command says, of a host whose settings are where it runs.
-async fn corral(host: &Host, arguments: &[&str]) -> Result<String> {
+pub(crate) async fn corral(host: &Host, arguments: &[&str]) -> Result<String> {
     let output = Command::new(binary()?)
         .args(arguments)
         .current_dir(host.folder())

@@ -26,5 +26,6 @@ mod page;
 mod projects;
 mod sandbox;
 mod shared;
+mod spin;
 mod stream;
 mod terminal;

@@ -29,7 +29,7 @@ pub fn infer(query: &Query) -> Value {
 pub fn embed(query: &Query) -> Value {
     let model = query.get("model").map_or(EmbeddingModel::AllMiniLmL6V2, |name| EmbeddingModel::Other(name));
     let texts: Vec<_> = one(query, "texts").split('|').map(str::to_owned).collect();
-    said(llm::generate_embeddings(model, &texts).map(|result| {
-        json!({ "embeddings": result.embeddings, "prompt_tokens": result.usage.prompt_token_count })
-    }))
+    said(llm::generate_embeddings(model, &texts).map(
+        |result| json!({ "embeddings": result.embeddings, "prompt_tokens": result.usage.prompt_token_count }),
+    ))
 }

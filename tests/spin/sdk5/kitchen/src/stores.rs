@@ -77,7 +77,10 @@ fn table(result: &sqlite3::QueryResult) -> Value {
 
 /// Every call that there is, at `?address=…`, on keys that begin with `?prefix=…`.
 pub fn redis(query: &Query) -> Value {
-    said(redis::Connection::open(one(query, "address")).and_then(|redis| in_redis(&redis, one(query, "prefix"))))
+    said(
+        redis::Connection::open(one(query, "address"))
+            .and_then(|redis| in_redis(&redis, one(query, "prefix"))),
+    )
 }
 
 fn in_redis(redis: &redis::Connection, prefix: &str) -> Result<Value, redis::Error> {
@@ -91,7 +94,11 @@ fn in_redis(redis: &redis::Connection, prefix: &str) -> Result<Value, redis::Err
     let removed = redis.srem(&key("set"), &["a".to_owned(), "c".to_owned()])?;
     let members = redis.smembers(&key("set"))?;
     redis.publish(&key("channel"), &b"news".to_vec())?;
-    let arguments = [RedisParameter::Binary(key("value").into_bytes()), RedisParameter::Int64(0), RedisParameter::Int64(3)];
+    let arguments = [
+        RedisParameter::Binary(key("value").into_bytes()),
+        RedisParameter::Int64(0),
+        RedisParameter::Int64(3),
+    ];
     let range = results(&redis.execute("GETRANGE", &arguments)?);
     let nil = results(&redis.execute("GET", &[RedisParameter::Binary(key("nothing").into_bytes())])?);
     let number = results(&redis.execute("STRLEN", &arguments[..1])?);

@@ -4,10 +4,7 @@ use anyhow::Result;
 use futures::SinkExt;
 use serde_json::{Value, json};
 use spin_sdk::{
-    http::{
-        self, BoxBody, FullBody, IntoResponse, Request, Response, body,
-        body::IncomingBodyExt, box_body,
-    },
+    http::{self, BoxBody, FullBody, IntoResponse, Request, Response, body, body::IncomingBodyExt, box_body},
     http_service,
     key_value::{self, Store},
     llm::{self, EmbeddingModel, InferencingModel, InferencingParams},
@@ -34,7 +31,9 @@ async fn handle_kitchen(req: Request) -> impl IntoResponse {
         "llm" => infer(&query),
         "embeddings" => embed(&query),
         "fetch" => fetch(one(&query, "url"), req).await,
-        "chain" => answered(http::get(format!("http://other.spin.internal/{}", one(&query, "path"))).await).await,
+        "chain" => {
+            answered(http::get(format!("http://other.spin.internal/{}", one(&query, "path"))).await).await
+        }
         _ => echo(req).await,
     };
     let body = box_body(FullBody::new(bytes::Bytes::from(answer.to_string())));
@@ -61,8 +60,11 @@ fn stream() -> Response<BoxBody> {
 }
 
 async fn echo(req: Request) -> Value {
-    let headers: BTreeMap<_, _> =
-        req.headers().keys().map(|name| (name.as_str().to_owned(), text(&req, name.as_str()).to_owned())).collect();
+    let headers: BTreeMap<_, _> = req
+        .headers()
+        .keys()
+        .map(|name| (name.as_str().to_owned(), text(&req, name.as_str()).to_owned()))
+        .collect();
     json!({
         "method": req.method().as_str(),
         "path": req.uri().path(),
