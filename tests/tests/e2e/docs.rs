@@ -32,6 +32,7 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
         "corral migrate sessions --from embedded:.corral/corral.db --to redis",
         "needs servers; tests/e2e/migrate.rs has them",
     ),
+    ("docs/spin.md", "corral serve --spin", "goes on for ever; tests/e2e has it serve applications of Spin"),
     (
         "docs/spin.md",
         "make spin-app",

@@ -19,6 +19,7 @@ const CONTROL: [&str; 4] = [BEGIN, END, "<unk>", "<|"];
 pub(crate) fn text(input: &Input) -> Result<String, Error> {
     match input {
         Input::Prompt(text) => Ok(disarm(text)),
+        Input::Marked(text) => Ok(text.clone()),
         Input::Chat(messages) => {
             llama2::check(messages, Ending::Open)?;
             let messages: Vec<_> = messages
