@@ -28,7 +28,7 @@ async fn schemathesis_finds_no_answer_that_is_not_described() -> Result<()> {
     let output = Command::new(corral_services::python()?)
         .args(["-m", "schemathesis.cli", "run", &format!("{}/openapi.json", host.url())])
         .args(["--checks", CHECKS, "--phases", "examples,fuzzing", "--max-examples", EXAMPLES])
-        .args(["--seed", "1", "--generation-database", "none", "--no-color"])
+        .args(["--seed", "1", "--request-timeout", "60", "--generation-database", "none", "--no-color"])
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONPATH", root().join("tests/fixtures/openapi"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
