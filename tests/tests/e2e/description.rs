@@ -12,7 +12,7 @@ const CHECKS: &str =
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 
 /// Requests that are made up for each operation.
-const EXAMPLES: &str = "5";
+const EXAMPLES: &str = "3";
 
 #[tokio::test]
 async fn schemathesis_finds_no_answer_that_is_not_described() -> Result<()> {
