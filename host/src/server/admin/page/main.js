@@ -7,6 +7,8 @@ import { Metrics } from './metrics.js';
 import { histogram, POINTS, tile } from './plot.js';
 
 const EVERY = 2000;
+// Rates are over so many readings: the host counts the tokens of an answer when it ends.
+const SMOOTHED = 5;
 
 // What is plotted: how each number comes out of two readings.
 const SERIES = [
@@ -29,7 +31,7 @@ const HISTOGRAMS = [
 
 const points = SERIES.map(() => []);
 const forms = new Map();
-let before = null;
+const readings = [];
 let timer = 0;
 // What the tables show: they are made anew only when it changes, so that the keyboard can stay in them.
 let shown = '';
@@ -54,11 +56,13 @@ async function refresh() {
 }
 
 function show(now, apps, models, { checks }) {
+  const before = readings[0];
   SERIES.forEach(({ of }, index) => {
     points[index].push(of(now, before));
     points[index].splice(0, points[index].length - POINTS);
   });
-  before = now;
+  readings.push(now);
+  if (readings.length > SMOOTHED) readings.shift();
   find('tiles').replaceChildren(...SERIES.map((series, index) => tile({
     title: series.title,
     value: String(rounded(points[index].at(-1))),

@@ -7,11 +7,14 @@ const WIDTH = 240;
 const HEIGHT = 64;
 // Five minutes, read every two seconds.
 export const POINTS = 150;
+const FEWEST = 30;
 
 // A number and its last minutes. `most` is the scale's top, where the number has one.
 export function tile({ title, value, unit, points, most }) {
   const top = most || Math.max(1, ...points) * 1.1;
-  const x = (index) => WIDTH - (points.length - 1 - index) * (WIDTH / (POINTS - 1));
+  // The first minute has the whole width, and then shrinks as more comes.
+  const wide = Math.max(points.length, FEWEST) - 1;
+  const x = (index) => WIDTH - (points.length - 1 - index) * (WIDTH / wide);
   const y = (point) => HEIGHT - 2 - (Math.min(point, top) / top) * (HEIGHT - 6);
   const line = points.map((point, index) => `${index ? 'L' : 'M'}${x(index).toFixed(1)} ${y(point).toFixed(1)}`).join('');
   const area = points.length ? `${line}L${WIDTH} ${HEIGHT}L${x(0).toFixed(1)} ${HEIGHT}Z` : '';
