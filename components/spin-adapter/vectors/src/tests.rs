@@ -81,6 +81,28 @@ fn what_passes_is_tried_again_and_what_does_not_is_unavailable() {
 }
 
 #[test]
+fn what_one_request_does_not_hold_is_sent_in_several() {
+    let mut answers: Vec<_> = opened("id").into();
+    let nothing_old = || json(r#"{"ids":[],"metadatas":[],"documents":null,"embeddings":null}"#);
+    answers.extend([nothing_old(), json("{}"), nothing_old(), json("{}")]);
+    let (vectors, http) = vectors(answers);
+    let item = |number: usize| Item {
+        id: number.to_string(),
+        text: "x".into(),
+        embedding: vec![3.0, 4.0],
+        metadata: vec![],
+    };
+    vectors.upsert("s", (0..150).map(item).collect()).unwrap();
+    let asked = http.asked();
+    let upserts: Vec<_> = asked.iter().filter(|asked| asked.url.ends_with("/upsert")).collect();
+    let sent: Vec<_> = upserts.iter().map(|asked| asked.body.matches("[0.6,0.8]").count()).collect();
+    assert_eq!(sent, [100, 50]);
+    assert!(
+        upserts[0].body.contains(r#""ids":["s/0","s/1""#) && upserts[0].body.contains(r#""chat_id":"s""#)
+    );
+}
+
+#[test]
 fn an_id_that_is_none_becomes_no_part_of_an_address() {
     for id in ["", "../../other", "a?b"] {
         assert!(matches!(vectors(opened(id).into()).0.count("s"), Err(Error::Unavailable(_))), "{id}");
