@@ -38,7 +38,7 @@ impl Spin {
     #[must_use]
     pub fn only(mut self, ids: &[&str]) -> Self {
         if let Some(components) = self.manifest.get_mut("component").and_then(Value::as_table_mut) {
-            components.retain(|id, _| ids.iter().any(|known| *known == id));
+            components.retain(|id, _| ids.contains(&id));
         }
         let triggers = self.manifest.get_mut("trigger").and_then(Value::as_table_mut);
         for trigger in triggers.into_iter().flat_map(|triggers| triggers.iter_mut().map(|(_, kind)| kind)) {

@@ -70,7 +70,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        Client::of(&headers, Some(address.into())).key()
+        Client::of(&headers, Some((address, 1).into())).key()
     }
 
     #[test]

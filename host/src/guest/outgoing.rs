@@ -83,7 +83,7 @@ pub(super) enum Outgoing {
     /// Nothing.
     Denied,
     /// As the manifest says.
-    Granted(Granted),
+    Granted(Box<Granted>),
 }
 
 /// What is needed to send something for a guest.
@@ -116,7 +116,7 @@ impl WasiHttpHooks for Outgoing {
         match self {
             Self::Denied => Box::new(async { Err(Error::HttpRequestDenied) }),
             Self::Granted(granted) => {
-                let granted = granted.clone();
+                let granted = Granted::clone(granted);
                 Box::new(async move {
                     let response = granted.send(request, options.unwrap_or_default()).await?;
                     Ok((response, Box::new(async { Ok(()) }) as Done))

@@ -77,7 +77,7 @@ fn wasi(spin: Option<&Component>) -> WasiCtx {
 
 fn outgoing(program: &Program, services: &Services, context: &Context) -> Outgoing {
     let Some(component) = &program.spin else { return Outgoing::Denied };
-    Outgoing::Granted(Granted {
+    Outgoing::Granted(Box::new(Granted {
         component: component.clone(),
         web: services.web.clone(),
         inside: context.inside.clone(),
@@ -86,7 +86,7 @@ fn outgoing(program: &Program, services: &Services, context: &Context) -> Outgoi
         deadline: context.deadline,
         record: context.record.clone(),
         depth: context.depth,
-    })
+    }))
 }
 
 impl WasiView for State {

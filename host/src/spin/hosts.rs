@@ -138,10 +138,11 @@ impl Hosts {
             return Ok(Self::Network(network.trunc()));
         }
         let one = |host: &str| Host::parse(host).map_err(|error| format!("\"{host}\" is no host: {error}"));
-        if let Some(domain) = host.strip_prefix("*.") {
-            if let (false, Host::Domain(domain)) = (domain.contains('*'), one(domain)?) {
-                return Ok(Self::Below(format!(".{domain}")));
-            }
+        if let Some(domain) = host.strip_prefix("*.")
+            && !domain.contains('*')
+            && let Host::Domain(domain) = one(domain)?
+        {
+            return Ok(Self::Below(format!(".{domain}")));
         }
         if host.contains('*') {
             return Err(format!(

@@ -55,7 +55,10 @@ impl Both {
     }
 }
 
-fn shown(session: &Session) -> (String, String, Vec<(String, String)>, u32, Vec<(String, String)>) {
+/// When it was made and last changed, its turns, how many they are, its metadata.
+type Shown = (String, String, Vec<(String, String)>, u32, Vec<(String, String)>);
+
+fn shown(session: &Session) -> Shown {
     let history = session.history.iter().map(|turn| (turn.user.clone(), turn.ai.clone())).collect();
     let metadata = session.metadata.clone().into_iter().collect();
     (session.created_at.clone(), session.last_updated.clone(), history, session.turns, metadata)

@@ -52,7 +52,7 @@ fn prepared(request: &Request<'_>) -> Result<OutgoingRequest, Lost> {
         .collect();
     headers.push(("content-length".to_owned(), request.body.len().to_string().into_bytes()));
     // A token with a line break in it, for instance.
-    let fields = Fields::from_list(&headers).map_err(|_| broken("a header that is none"))?;
+    let fields = Fields::from_list(&headers).map_err(|_refused| broken("a header that is none"))?;
     let prepared = OutgoingRequest::new(fields);
     let verb = match request.method {
         Method::Get => Verb::Get,

@@ -43,7 +43,8 @@ impl Http for Network {
         let body = request.body.to_vec();
         let handle = self.runtime.handle();
         let answer = waited(handle, async move { timeout(within, sent.body(body).send()).await });
-        let answer = answer.map_err(|_| Lost::Timeout)?.map_err(|error| Lost::Broken(error.to_string()))?;
+        let answer =
+            answer.map_err(|_elapsed| Lost::Timeout)?.map_err(|error| Lost::Broken(error.to_string()))?;
         let headers = answer.headers().iter();
         let headers =
             headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));

@@ -1,4 +1,5 @@
 //! Key-value stores: the file and a real Redis promise the same.
+#![expect(clippy::unwrap_used, reason = "a failed call is a failed test")]
 
 use corral_spin::key_value::{Error, Place, Store};
 
