@@ -10,7 +10,7 @@ mod sweep;
 use crate::{
     apps::{Apps, Deployer, shadow, watch},
     config::Config,
-    guest,
+    guest::{self, engine::Room},
     imports::Services,
     server::{Door, Server, Stop, hosted, site::Site},
     spin,
@@ -153,7 +153,8 @@ fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, App
         // Some more of each: for trying what is deployed, and for canaries in the shadow.
         let instances =
             config.apps.values().map(|app| app.limits.instances.saturating_add(1 + shadow::AT_ONCE)).sum();
-        let wasm = guest::Engine::new(instances, config.wasm.warm())?;
+        let components = config.apps.values().map(crate::apps::Config::components).max().unwrap_or(2);
+        let wasm = guest::Engine::new(Room { instances, components }, config.wasm.warm())?;
         let apps = Apps::load(&config.apps, &config.deploy, &wasm, &config.wasm.cache)?;
         Ok((wasm, apps))
     })

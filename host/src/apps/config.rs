@@ -52,6 +52,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// How many components it is composed of.
+    pub fn components(&self) -> u32 {
+        self.spin.as_ref().map_or(2, |component| component.components().max(2))
+    }
+
     /// Where an operator finds what is said of the application of a name.
     pub fn place(&self, name: &str) -> String {
         match &self.spin {

@@ -18,8 +18,15 @@ pub const MAX_MEMORY: ByteSize = ByteSize::mib(64);
 /// How often a computing guest yields to the others.
 const TICK: Duration = Duration::from_millis(2);
 
-/// An application is a gateway and its logic.
-const COMPONENTS: u32 = 2;
+/// How many instances there can be at once, and of what.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Instances of applications.
+    pub instances: u32,
+    /// The components that an application is composed of, at most: a gateway and its logic, or a component of Spin's and
+    /// its dependencies. Each has a memory of its own.
+    pub components: u32,
+}
 
 /// What stays ready of instances that have ended.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +44,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with room for so many instances of applications at once.
-    pub fn new(instances: u32, warm: Warm) -> anyhow::Result<Self> {
+    /// An engine with so much room.
+    pub fn new(room: Room, warm: Warm) -> anyhow::Result<Self> {
         let mut config = config();
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances, warm)));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(room, warm)));
         let wasm = wasmtime::Engine::new(&config)
             .map_err(anyhow::Error::from)
             .context("starting the Wasm engine (each instance reserves address space: is apps.NAME.limits.instances too high?)")?;
@@ -83,22 +90,22 @@ fn config() -> Config {
     config
 }
 
-fn pool(instances: u32, warm: Warm) -> PoolingAllocationConfig {
-    let modules = instances.saturating_mul(COMPONENTS);
+fn pool(Room { instances, components }: Room, warm: Warm) -> PoolingAllocationConfig {
+    let modules = instances.saturating_mul(components);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
         .total_stacks(instances)
         // Beside its main module a component may have small ones that adapt calls.
         .total_core_instances(modules.saturating_mul(4))
-        .max_core_instances_per_component(16)
+        .max_core_instances_per_component(components.saturating_mul(8))
         .total_memories(modules)
-        .max_memories_per_component(COMPONENTS)
+        .max_memories_per_component(components)
         .total_tables(modules.saturating_mul(2))
-        .max_tables_per_component(8)
+        .max_tables_per_component(components.saturating_mul(4))
         .max_memory_size(usize::try_from(MAX_MEMORY.as_u64()).unwrap_or(usize::MAX))
         // What stays mapped between two uses of a slot; `pagemap_scan` (Linux 6.7) finds the
         // pages that were written, so that only those are reset.
-        .max_unused_warm_slots(warm.places.saturating_mul(COMPONENTS))
+        .max_unused_warm_slots(warm.places.saturating_mul(components))
         .linear_memory_keep_resident(usize::try_from(warm.memory.as_u64()).unwrap_or(usize::MAX))
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
@@ -117,7 +124,9 @@ mod tests {
             engine.precompile_compatibility_hash().hash(&mut hasher);
             hasher.finish()
         };
-        let pooled = Engine::new(1, Warm { places: 1, memory: ByteSize::mib(1) }).unwrap();
+        let pooled =
+            Engine::new(Room { instances: 1, components: 2 }, Warm { places: 1, memory: ByteSize::mib(1) })
+                .unwrap();
         assert_eq!(fingerprint(pooled.wasm()), fingerprint(&Engine::compiler().unwrap()));
     }
 }

@@ -99,6 +99,12 @@ impl Component {
         compose::compose(bytes, &self.fillings)
     }
 
+    /// How many components it is composed of, itself included. One may have been composed of several before.
+    #[must_use]
+    pub fn components(&self) -> u32 {
+        u32::try_from(self.fillings.len()).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(3)
+    }
+
     /// Where the manifest says it.
     #[must_use]
     pub fn place(&self) -> String {
