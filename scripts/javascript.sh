@@ -25,7 +25,7 @@ client() {
   rm -rf $client
   mkdir -p $client
   cp $sources/package.json $sources/package-lock.json $client
-  PATH=$(node_folder):$PATH npm ci --prefix $client --silent --no-audit --no-fund --ignore-scripts ||
+  PATH=$(node_folder $place):$PATH npm ci --prefix $client --silent --no-audit --no-fund --ignore-scripts ||
     fail "could not install OpenAI's package" "the network is needed once; behind a proxy, configure npm for it"
   # Written last, so that an installation that broke off is not taken for one.
   cp $sources/package-lock.json $client/installed.json

@@ -18,11 +18,11 @@ use crate::{guest::State, spin::Component};
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
-/// Bindings generated from `wit/spin`.
+/// Bindings generated from `host/wit`.
 #[expect(missing_docs, reason = "generated; the documentation is in the WIT")]
 pub mod wit {
     wasmtime::component::bindgen!({
-        path: ["../wit/spin"],
+        path: ["wit"],
         world: "corral:spin/imports",
         imports: { default: async | trappable },
         with: {
