@@ -120,7 +120,7 @@ impl Workshop {
 /// The one component that an application's parts become.
 pub(super) fn composed(config: &Config, gateway: Vec<u8>, logic: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     match &config.spin {
-        Some(component) => component.compose(gateway),
+        Some(component) => component.compose(&gateway),
         None => compose::compose(gateway, logic, &config.grants),
     }
 }

@@ -71,25 +71,33 @@ pub struct Filling {
     pub bytes: Vec<u8>,
 }
 
-/// The component with its imports filled.
+/// The component itself; a core module becomes one.
 ///
 /// # Errors
-/// What is no component, answers no requests, or imports what this host does not offer; fillings that fill nothing.
-pub fn compose(bytes: Vec<u8>, fillings: &[Filling]) -> anyhow::Result<Vec<u8>> {
-    let component = component(&bytes)?.into_owned();
+/// What is no component, answers no requests, or imports what this host does not offer and `fillings` do not fill.
+pub fn own(bytes: &[u8], fillings: &[Filling]) -> anyhow::Result<Vec<u8>> {
+    let component = component(bytes)?.into_owned();
     let mut graph = CompositionGraph::new();
     let main = decode(&mut graph, "component", component.clone())?;
     let world = &graph.types()[main.ty()];
-    let handler = |name: &&String| HANDLERS.iter().any(|handler| name.starts_with(handler));
-    if !world.exports.keys().any(|name| handler(&name)) {
+    if !world.exports.keys().any(|name| is_handler(name)) {
         bail!("the component exports none of {}: build it for the http trigger", HANDLERS.join(", "));
     }
     let filled = |import: &str| fillings.iter().any(|filling| fills(&filling.import, import));
     check(world.imports.keys().filter(|import| !filled(import)))?;
+    Ok(component)
+}
+
+/// The component with its imports filled.
+///
+/// # Errors
+/// Fillings that fill nothing, do not fit, or import what this host does not offer or what they do not inherit.
+pub fn filled(component: Vec<u8>, fillings: &[Filling]) -> anyhow::Result<Vec<u8>> {
     if fillings.is_empty() {
         return Ok(component);
     }
-
+    let mut graph = CompositionGraph::new();
+    let main = decode(&mut graph, "component", component)?;
     let main = graph.register_package(main)?;
     let mut plugged = Vec::new();
     for (place, filling) in fillings.iter().enumerate() {
@@ -104,12 +112,17 @@ pub fn compose(bytes: Vec<u8>, fillings: &[Filling]) -> anyhow::Result<Vec<u8>> 
     for (filling, &node) in fillings.iter().zip(&plugged) {
         connect(&mut graph, instance, node, filling, &imports)?;
     }
-    let exports: Vec<String> = world_of(&graph, main).exports.keys().filter(handler).cloned().collect();
+    let exports: Vec<String> =
+        world_of(&graph, main).exports.keys().filter(|name| is_handler(name)).cloned().collect();
     for export in exports {
         let node = graph.alias_instance_export(instance, &export)?;
         graph.export(node, &export)?;
     }
     graph.encode(EncodeOptions::default()).context("encoding the composed component")
+}
+
+fn is_handler(export: &str) -> bool {
+    HANDLERS.iter().any(|handler| export.starts_with(handler))
 }
 
 /// A component; a core module becomes one.

@@ -94,9 +94,11 @@ impl Component {
     /// The component with its imports filled, of the bytes of its own Wasm.
     ///
     /// # Errors
-    /// As [`compose::compose`].
-    pub fn compose(&self, bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-        compose::compose(bytes, &self.fillings)
+    /// As [`compose::own`] and [`compose::filled`], with the manifest's key.
+    pub fn compose(&self, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let key = |key: &str| format!("component.{}.{key}", self.id);
+        let own = compose::own(bytes, &self.fillings).with_context(|| key("source"))?;
+        compose::filled(own, &self.fillings).with_context(|| key("dependencies"))
     }
 
     /// How many components it is composed of, itself included. One may have been composed of several before.
@@ -105,10 +107,10 @@ impl Component {
         u32::try_from(self.fillings.len()).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(3)
     }
 
-    /// Where the manifest says it.
+    /// Where an operator finds what is said of it: the manifest.
     #[must_use]
     pub fn place(&self) -> String {
-        format!("{}: component.{}.source", self.manifest.display(), self.id)
+        self.manifest.display().to_string()
     }
 
     /// Whether it may send something there.
@@ -131,6 +133,8 @@ impl Application {
         }
         let runtime = RuntimeConfig::read(options.runtime_config.as_deref())?;
         let folder = folder_of(file);
+        // Patterns of files give whole paths.
+        let folder = folder.canonicalize().with_context(|| format!("looking for {}", folder.display()))?;
         let state = options
             .state
             .clone()
