@@ -111,8 +111,9 @@ impl Spin {
             fs::create_dir_all(to.parent().context("a folder")?)?;
             fs::copy(root().join("tests/spin").join(asset), &to).with_context(|| asset.to_owned())?;
         }
+        let manifest = folder.join("spin.toml").display().to_string();
         let told =
-            ["--spin", "spin.toml", "--runtime-config-file", "runtime-config.toml", "--state-dir", "state"];
+            ["--spin", &manifest, "--runtime-config-file", "runtime-config.toml", "--state-dir", "state"];
         Ok(told.map(str::to_owned).into_iter().chain(self.arguments.clone()).collect())
     }
 

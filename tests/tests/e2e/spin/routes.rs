@@ -26,7 +26,7 @@ async fn the_exact_route_wins_and_then_the_longest() -> Result<()> {
     ] {
         assert_eq!(kitchen_answers(&host, path).await?, kitchen, "{path}");
     }
-    for path in ["/", "/users", "/users/7/pictures", "/kitchens", "/hidden", "/other", "/nowhere"] {
+    for path in ["/", "/users", "/users/7/pictures", "/kitche", "/hidden", "/other", "/nowhere"] {
         let reply = Reply::of(host.client()?.get(path)).await?;
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
     }

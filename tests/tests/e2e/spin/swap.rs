@@ -12,16 +12,16 @@ async fn a_component_is_replaced_by_its_id() -> Result<()> {
     let before = client.get("/kitchen/echo").send().await?;
     let generation = before.headers().get(GENERATION).context("no generation")?.clone();
     let other = root().join("target/spin-fixtures/wasm32-wasip2/component/other.wasm");
-    corral(&host, &["deploy", "gateway", &other.display().to_string(), "--app", "kitchen"]).await?;
+    corral(&host, &["deploy", "kitchen", &other.display().to_string(), "--component", "gateway"]).await?;
     let after = client.get("/kitchen/echo").send().await?;
     assert_ne!(after.headers().get(GENERATION).context("no generation")?, &generation);
     assert_eq!(after.text().await?, "other: GET /kitchen/echo by /kitchen/...: ");
-    corral(&host, &["rollback", "--app", "kitchen"]).await?;
+    corral(&host, &["rollback", "kitchen"]).await?;
     assert_eq!(asked(&host, "/kitchen/echo").await?["method"], "GET");
 
     // What wants more than the manifest offers, or is nothing, changes nothing.
     let nothing = host.folder().join("runtime.toml").display().to_string();
-    assert!(corral(&host, &["deploy", "gateway", &nothing, "--app", "kitchen"]).await.is_err());
+    assert!(corral(&host, &["deploy", "kitchen", &nothing, "--component", "gateway"]).await.is_err());
     assert_eq!(asked(&host, "/kitchen/echo").await?["method"], "GET");
     Ok(())
 }
