@@ -146,7 +146,9 @@ impl Asset {
     pub fn reply(&self, conditions: Conditions) -> Reply {
         let tag = self.tag();
         if conditions.if_none_match.is_some_and(|known| is_among(&tag, &known)) {
-            let headers = vec![("etag", tag), ("cache-control", "no-cache".to_owned())];
+            let mut headers = vec![("etag", tag), ("cache-control", "no-cache".to_owned())];
+            // What a browser has kept of the file gets these anew.
+            headers.extend(self.policy.map(|policy| ("content-security-policy", policy.to_owned())));
             return Reply::not_modified(headers);
         }
         let mut headers = vec![
