@@ -246,7 +246,7 @@ mod tests {
         let other = folder.path().join("other.db").display().to_string();
         for statement in [format!("ATTACH '{other}' AS other"), format!("VACUUM INTO '{other}'")] {
             let refused = ask(&database, &statement).await.unwrap_err().to_string();
-            assert!(refused.contains("not authorized"), "{statement}: {refused}");
+            assert!(refused.contains("authoriz"), "{statement}: {refused}");
         }
         assert!(!folder.path().join("other.db").exists());
     }
