@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod routes;
 mod runtime_config;
 mod settings;
+mod stores;
 pub mod template;
 mod variables;
 
