@@ -22,6 +22,7 @@ mod settings;
 pub mod shadow;
 mod shelf;
 pub mod signature;
+pub mod spin;
 pub mod watch;
 mod workshop;
 
@@ -36,8 +37,8 @@ pub use refusal::{Refusal, Stage};
 pub use route::Route;
 pub use shelf::{PLAIN_NAME, is_plain};
 
-use crate::guest::Engine;
 use compile::Outside;
+use corral_wasm::guest::Engine;
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 use workshop::Workshop;

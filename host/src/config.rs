@@ -15,8 +15,8 @@ mod wording;
 pub use environment::{Hub, colors, everything, history_file, hub, sessions_file};
 pub use error::{Error, Origin, Refusal};
 
-use crate::guest::engine::Warm;
 use bytesize::ByteSize;
+use corral_wasm::guest::engine::Warm;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ pub struct Config {
     /// The operators' listener.
     pub admin: crate::server::admin::Config,
     /// Log lines.
-    pub log: crate::telemetry::Config,
+    pub log: corral_telemetry::Config,
     /// The embedded store.
     pub store: Store,
     /// Conversations.
@@ -52,7 +52,7 @@ pub struct Config {
     /// How components are replaced.
     pub deploy: crate::apps::Deploy,
     /// Applications that were written for Spin.
-    pub spin: crate::spin::Settings,
+    pub spin: crate::apps::spin::Settings,
     /// The applications by name.
     pub apps: BTreeMap<String, crate::apps::Config>,
 }

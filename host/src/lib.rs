@@ -1,15 +1,12 @@
 //! The Corral host: sandboxed conversational back ends on native models and stores.
 //!
-//! Arrows point one way: `cli → start → server → apps → guest → imports → backends`.
+//! Arrows point one way: `cli → start → server → apps`, and from there to the crates `corral-wasm`, which runs
+//! components, `corral-telemetry`, and the back ends.
 
 pub mod apps;
 pub mod cli;
 pub mod config;
 pub mod files;
-pub mod guest;
-pub mod imports;
 pub mod respond;
 pub mod server;
-pub mod spin;
 pub mod start;
-pub mod telemetry;

@@ -4,14 +4,14 @@
 
 use crate::{
     apps::{Stage, deploy},
-    guest,
     server::{
         admin::{apps, models, page},
         health::Report,
     },
-    telemetry,
 };
 use bytes::Bytes;
+use corral_telemetry as telemetry;
+use corral_wasm::guest;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{

@@ -27,10 +27,11 @@ pub use application::Application;
 pub use door::Door;
 pub use stop::Stop;
 
-use crate::{apps::Deployer, telemetry::Metrics};
+use crate::apps::Deployer;
 use anyhow::Context as _;
 use bytesize::ByteSize;
 use corral_inference::Models;
+use corral_telemetry::Metrics;
 use listener::Listener;
 use serde::Deserialize;
 use std::{

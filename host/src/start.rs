@@ -9,18 +9,20 @@ mod sweep;
 
 use crate::{
     apps::{Apps, Deployer, shadow, watch},
-    config::Config,
-    guest::{self, engine::Room},
-    imports::Services,
+    config::{self, Config},
     server::{Door, Server, Stop, hosted, site::Site},
-    spin,
-    telemetry::{self, Metrics},
 };
 use anyhow::Context;
 use corral_embedding::Embedder;
 use corral_inference::Models;
 use corral_sessions::Sessions;
+use corral_telemetry::{self as telemetry, Metrics};
 use corral_vectors::{Model, Vectors};
+use corral_wasm::{
+    guest::{self, engine::Room},
+    imports::Services,
+    spin,
+};
 use std::{
     io::{self, Write},
     sync::{Arc, OnceLock},
@@ -33,7 +35,7 @@ const TIDYING: Duration = Duration::from_secs(2);
 
 /// Serves until told to stop: the applications of the settings, or one that was written for Spin.
 pub async fn run(config: Config, spin: Option<spin::Application>) -> anyhow::Result<()> {
-    telemetry::log::start(&config.log)?;
+    telemetry::log::start(&config.log, config::colors())?;
     let metrics = Arc::new(Metrics::new());
     let stop = Stop::on_signals()?;
     let server = Server::bind(&config.server, &config.admin, metrics.clone(), stop.clone()).await?;

@@ -8,8 +8,8 @@ use super::{
     generation::{Generation, Serving},
     shelf::Shelf,
 };
-use crate::guest::slots::Slots;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use corral_wasm::guest::slots::Slots;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,

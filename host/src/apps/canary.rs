@@ -9,7 +9,7 @@ use super::{
     guard::{Guard, Settings, Side, Tally},
     shadow::Shadow,
 };
-use crate::telemetry::Outcome;
+use corral_telemetry::Outcome;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

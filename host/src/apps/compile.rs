@@ -5,9 +5,9 @@
 //! that it is whole.
 
 use super::cache::Cache;
-use crate::guest;
 use anyhow::{Context, bail};
 use bytesize::ByteSize;
+use corral_wasm::guest;
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use std::{
     io::{self, Read},

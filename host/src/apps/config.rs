@@ -45,7 +45,7 @@ pub struct Config {
     pub limits: Limits,
     /// What a Spin application's manifest grants; none, if the component is of no such application.
     #[serde(skip)]
-    pub spin: Option<Arc<crate::spin::Component>>,
+    pub spin: Option<Arc<corral_wasm::spin::Component>>,
     /// The components' own settings, as `corral:host/config` gives them.
     #[serde(default)]
     pub config: BTreeMap<String, toml::Value>,

@@ -17,8 +17,9 @@ use super::{
     signature::Trusted,
     workshop::{Workshop, blocking},
 };
-use crate::{imports::Services, telemetry::Metrics};
 use anyhow::{Context, bail, ensure};
+use corral_telemetry::Metrics;
+use corral_wasm::imports::Services;
 use jiff::Timestamp;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //!
 //! Not here: which one serves (`app`), and how one is made (`workshop`).
 
-use crate::guest::{Program, slots::Slots};
+use corral_wasm::guest::{Program, slots::Slots};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};

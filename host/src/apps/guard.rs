@@ -4,7 +4,7 @@
 //! of any length count alike. Both are asked again with each request, so the odds at which they speak are far below
 //! those of a test that is asked once. Not here: what follows from it (`deploy`).
 
-use crate::telemetry::Outcome;
+use corral_telemetry::Outcome;
 use serde::Deserialize;
 use std::{
     collections::VecDeque,

@@ -10,8 +10,8 @@ use super::{
     signature::{self, Trusted},
     workshop::Workshop,
 };
-use crate::guest::{engine::MAX_MEMORY, slots::Slots};
 use anyhow::{Context, bail};
+use corral_wasm::guest::{engine::MAX_MEMORY, slots::Slots};
 use jiff::Timestamp;
 use std::{path::Path, sync::Arc};
 

@@ -4,14 +4,14 @@
 //! is stored, and whoever is being answered does not wait for it.
 
 use super::Generation;
-use crate::{
-    guest::{self, Client, Context, Effects, Program},
-    imports::Services,
-    telemetry::{Calls, Record},
-};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
+use corral_telemetry::{Calls, Record};
 use corral_vectors::Model;
+use corral_wasm::{
+    guest::{self, Client, Context, Effects, Program},
+    imports::Services,
+};
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, Limited};
 use serde_json::{Value, json};

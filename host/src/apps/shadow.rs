@@ -1,6 +1,6 @@
 //! What a canary in the shadow has answered, compared with what was answered to people.
 
-use crate::guest::slots::Slots;
+use corral_wasm::guest::slots::Slots;
 use serde::Serialize;
 use std::{
     sync::{

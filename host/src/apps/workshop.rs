@@ -10,11 +10,11 @@ use super::{
     refusal::{Refusal, Stage},
     settings,
 };
-use crate::{
+use anyhow::Context;
+use corral_wasm::{
     guest::{Engine, Handler, Limits, Program, State, slots::Slots},
     imports,
 };
-use anyhow::Context;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, Linker};

@@ -1,7 +1,7 @@
 //! `corral build`: runs the build commands of a Spin application's manifest.
 
 use super::{say, spin::manifest};
-use crate::spin::build;
+use corral_wasm::spin::build;
 use std::{path::PathBuf, process::ExitCode};
 
 /// What `corral build` can be told.

@@ -9,7 +9,7 @@ mod stores;
 mod tests;
 
 use super::{say, say_json};
-use crate::spin::Application;
+use corral_wasm::spin::Application;
 use serde::Serialize;
 use std::{path::Path, process::ExitCode};
 

@@ -1,9 +1,10 @@
 //! A Spin application on the command line: which one, and what Spin's own command can be told of it.
 
 use crate::{
+    apps,
     config::{self, Config},
-    spin::{Application, Options},
 };
+use corral_wasm::spin::{Application, Options};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Which application, and how.
@@ -36,7 +37,7 @@ impl Args {
         // Spin applications need no settings of the host's.
         let mut config = Config::load_beside_spin(file)?;
         let application = Application::load(&options)?;
-        config.apps = application.apps(&config.spin.limits);
+        config.apps = apps::spin::configs(&application, &config.spin.limits);
         config.deploy.folder = application.state.join("deployed");
         config.sessions = Default::default();
         config.vectors = Default::default();

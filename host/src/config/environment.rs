@@ -29,7 +29,7 @@ pub fn history_file() -> Option<PathBuf> {
 
 /// This process's environment, for variables of a Spin application, which may be called anything.
 #[must_use]
-pub fn everything() -> crate::spin::Environment {
+pub fn everything() -> corral_wasm::spin::Environment {
     variables().collect()
 }
 

@@ -7,11 +7,12 @@ pub mod page;
 use super::{Door, connection::Activity, token::Token};
 use crate::{
     apps::Deployer,
-    guest, respond,
+    respond,
     respond::{Dialect, Failure},
-    telemetry::{Identity, Metrics, identity::REQUEST_ID},
 };
 use corral_inference::Models;
+use corral_telemetry::{Identity, Metrics, identity::REQUEST_ID};
+use corral_wasm::guest;
 use http::{
     HeaderMap, Method, Request, Response,
     header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue},

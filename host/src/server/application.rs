@@ -1,6 +1,7 @@
 //! An application as the server sees it: something with a name that answers requests.
 
-use crate::{guest, telemetry::Outcome};
+use corral_telemetry::Outcome;
+use corral_wasm::guest;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use std::sync::Arc;

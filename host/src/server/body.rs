@@ -1,7 +1,8 @@
 //! A request's body, bounded in size and in time.
 
-use crate::{guest, respond::Failure};
+use crate::respond::Failure;
 use bytes::Bytes;
+use corral_wasm::guest;
 use http::{HeaderMap, Version, header::EXPECT};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;

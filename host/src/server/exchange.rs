@@ -6,11 +6,11 @@ use super::{
     tracked::Tracked,
 };
 use crate::{
-    guest::{self, Effects, GRACE},
     respond,
     respond::{Dialect, Failure},
-    telemetry::{Exchange, Identity, Metrics, identity::REQUEST_ID},
 };
+use corral_telemetry::{Exchange, Identity, Metrics, identity::REQUEST_ID};
+use corral_wasm::guest::{self, Effects, GRACE};
 use http::{HeaderName, Method, Request, Response, header::HOST};
 use hyper::body::Incoming;
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -7,13 +7,10 @@ use super::{
     session, shadow,
     site::Led,
 };
-use crate::{
-    apps::{App, Apps, Canary, Serving, canary::Choice, guard::Side, shadow::Place},
-    guest,
-    imports::Services,
-    telemetry::{Hosting, Metrics, routes},
-};
+use crate::apps::{App, Apps, Canary, Serving, canary::Choice, guard::Side, shadow::Place};
 use corral_inference::{Listed, Models, Status};
+use corral_telemetry::{Hosting, Metrics, routes};
+use corral_wasm::{guest, imports::Services};
 use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use std::sync::{Arc, Mutex, PoisonError};

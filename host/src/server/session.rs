@@ -2,8 +2,8 @@
 //!
 //! Asked for only while that decides which generation answers; the body is handed on as it came.
 
-use crate::guest::body::Incoming;
 use bytes::{Bytes, BytesMut};
+use corral_wasm::guest::body::Incoming;
 use futures_util::{StreamExt as _, stream};
 use http::{Request, header::CONTENT_TYPE};
 use http_body::{Body as _, Frame};

@@ -3,16 +3,16 @@
 //! Nothing of it is stored, cached or sent. It has places of its own and waits behind everyone at the model. Not here:
 //! which turns (`hosted`), and the counts (`apps/canary`).
 
-use crate::{
-    apps::{
-        Canary,
-        shadow::{Compared, Place},
-    },
-    guest::{self, Client, Context, Effects, Program},
-    imports::Services,
-    telemetry::Record,
+use crate::apps::{
+    Canary,
+    shadow::{Compared, Place},
 };
 use bytes::Bytes;
+use corral_telemetry::Record;
+use corral_wasm::{
+    guest::{self, Client, Context, Effects, Program},
+    imports::Services,
+};
 use http::{Request, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! Leads requests to the components of a Spin application: by its routes, or by a component's id from within.
 //!
-//! Not here: what a route is (`spin/routes.rs`), and how a component answers (`guest`).
+//! Not here: what a route is (`spin/routes.rs` of `corral-wasm`), and how a component answers (`guest`).
 
 use super::{Application, application::Router, hosted::Hosted};
-use crate::{
-    apps::Apps,
+use crate::apps::Apps;
+use bytes::Bytes;
+use corral_wasm::{
     guest::{self, Inside, body::Incoming, outgoing::written},
     imports::Services,
     spin::{
@@ -12,7 +13,6 @@ use crate::{
         routes::{Destination, Fixed},
     },
 };
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode,

@@ -6,8 +6,9 @@ mod limits;
 mod shutdown;
 
 use super::{Application, Config, Server, Stop, admin as settings};
-use crate::{guest, telemetry::Metrics};
 use bytes::Bytes;
+use corral_telemetry::Metrics;
+use corral_wasm::guest;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Frame;

@@ -1,8 +1,9 @@
 //! An answer's body on its way out: counted, bounded in time, and the exchange's last part.
 
 use super::connection::Busy;
-use crate::{guest, telemetry::Exchange};
 use bytes::Bytes;
+use corral_telemetry::Exchange;
+use corral_wasm::guest;
 use http::{Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;

@@ -1,7 +1,7 @@
 //! Expired sessions are removed with everything that hangs on them, here and in shared stores.
 
-use crate::imports::Services;
 use corral_inference::Owner;
+use corral_wasm::imports::Services;
 use std::{sync::Arc, time::Duration};
 
 /// An expired session is unknown at once; this is only about the space it takes.

@@ -2,46 +2,48 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::{Host, Settings, binary};
+use pty_process::Pty;
 use serde_json::Value;
 use std::{fs, path::Path, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    process::{Child, ChildStdin, ChildStdout, Command},
+    process::{Child, Command},
 };
 
 /// How long a terminal may take to show something.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A conversation in a terminal of its own, which `script` makes.
+/// A conversation in a terminal of its own.
 struct Terminal {
     process: Child,
-    keys: ChildStdin,
-    screen: ChildStdout,
+    pty: Pty,
     seen: String,
 }
 
 impl Terminal {
     /// Opens it, and waits until it asks for a message.
-    async fn open(host: &Host, home: &Path, arguments: &str) -> Result<Self> {
-        let command = format!("{} chat --url {} {arguments}", binary()?.display(), host.url());
-        let mut process = Command::new("script")
-            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+    async fn open(host: &Host, home: &Path, arguments: &[&str]) -> Result<Self> {
+        let (pty, terminal) = pty_process::open()?;
+        pty.resize(pty_process::Size::new(24, 80))?;
+        let process = pty_process::Command::new(binary()?)
+            .args(["chat", "--url", host.url()])
+            .args(arguments)
             .env("XDG_STATE_HOME", home)
             .env("TERM", "xterm")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
             .kill_on_drop(true)
-            .spawn()
-            .context("starting script, of Debian's bsdutils")?;
-        let keys = process.stdin.take().context("no keys")?;
-        let screen = process.stdout.take().context("no screen")?;
-        let mut terminal = Self { process, keys, screen, seen: String::new() };
-        terminal.shows("> ").await?;
+            .spawn(terminal)?;
+        let mut terminal = Self { process, pty, seen: String::new() };
+        terminal.asks().await?;
         Ok(terminal)
     }
 
+    /// The prompt. What is typed before it is there meets a terminal that is about to change its mode.
+    async fn asks(&mut self) -> Result<()> {
+        self.shows("> ").await
+    }
+
     async fn types(&mut self, keys: &str) -> Result<()> {
-        Ok(self.keys.write_all(keys.as_bytes()).await?)
+        Ok(self.pty.write_all(keys.as_bytes()).await?)
     }
 
     /// Waits until something is shown, and forgets what was shown until then.
@@ -53,13 +55,21 @@ impl Terminal {
                     self.seen.drain(..place + text.len());
                     return Ok(());
                 }
-                let count = self.screen.read(&mut bytes).await?;
+                let count = self.pty.read(&mut bytes).await?;
                 ensure!(count > 0, "the program ended");
                 self.seen += &String::from_utf8_lossy(&bytes[..count]);
             }
         };
         let shown = tokio::time::timeout(PATIENCE, shown).await.context("it does not come").flatten();
         shown.with_context(|| format!("waiting for {text:?} after {:?}", self.seen))
+    }
+
+    /// The program ends, and well.
+    async fn ends(mut self) -> Result<()> {
+        let status = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        let status = status.with_context(|| format!("it goes on after {:?}", self.seen))??;
+        ensure!(status.success(), "{status} after {:?}", self.seen);
+        Ok(())
     }
 }
 
@@ -110,32 +120,35 @@ async fn programs_get_a_line_of_json_for_each_thing() -> Result<()> {
 async fn a_person_stops_an_answer_and_goes_on_and_finds_the_session_again() -> Result<()> {
     let host = Host::start().await?;
     let home = tempfile::tempdir()?;
-    let mut terminal = Terminal::open(&host, home.path(), "").await?;
+    let mut terminal = Terminal::open(&host, home.path(), &[]).await?;
     terminal.types("Tell me a long story about a heron.\r").await?;
     host.until_metric("corral_inference_running", 1.0).await?;
     terminal.types("\u{3}").await?;
     terminal.shows("(stopped)").await?;
     host.until_metric("corral_inference_running", 0.0).await?;
-    terminal.shows("> ").await?;
+    terminal.asks().await?;
     terminal.types("/sess\t").await?;
     terminal.shows("/session").await?;
     terminal.types("s\r").await?;
     terminal.shows("Tell me a long story about a heron.").await?;
+    terminal.asks().await?;
     terminal.types("/quit\r").await?;
-    ensure!(tokio::time::timeout(PATIENCE, terminal.process.wait()).await??.success());
+    terminal.ends().await?;
     let history = fs::read_to_string(home.path().join("corral/chat-history"))?;
     assert!(history.contains("Tell me a long story"), "{history}");
 
-    let mut again = Terminal::open(&host, home.path(), "--session 1").await?;
+    let mut again = Terminal::open(&host, home.path(), &["--session", "1"]).await?;
     again.types("/session\r").await?;
     let kept = fs::read_to_string(home.path().join("corral/chat-sessions.json"))?;
     let kept: Value = serde_json::from_str(&kept)?;
     again.shows(kept[0]["id"].as_str().context("no id")?).await?;
+    again.asks().await?;
     // Ctrl-C at the prompt does not leave, Ctrl-D does.
     again.types("\u{3}").await?;
     again.shows("Ctrl-D").await?;
+    again.asks().await?;
     again.types("\u{4}").await?;
-    ensure!(tokio::time::timeout(PATIENCE, again.process.wait()).await??.success());
+    again.ends().await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The admin listener: who gets in, and what the metrics look like.
 
 use super::*;
-use crate::telemetry::Hosting;
+use corral_telemetry::Hosting;
 use std::collections::BTreeSet;
 
 async fn ask(host: &Host, path: &str, token: &str) -> String {

@@ -1,7 +1,7 @@
 //! What clients and guests get to see, and the log line that is left.
 
 use super::*;
-use crate::telemetry::{self, Format};
+use corral_telemetry::{self as telemetry, Format};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use std::sync::{Mutex, OnceLock};

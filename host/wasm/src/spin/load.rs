@@ -11,7 +11,6 @@ use super::{
     stores::Stores,
     variables::{Sources, Variables},
 };
-use crate::apps;
 use anyhow::{Context as _, bail};
 use corral_spin::{key_value::Place, redis::Pool, sqlite::Database};
 use std::{
@@ -168,27 +167,6 @@ impl Application {
     #[must_use]
     pub fn uses_models(&self) -> bool {
         self.components.values().any(|component| !component.models.is_empty())
-    }
-
-    /// Its components as applications of the host, by id, within these limits.
-    #[must_use]
-    pub fn apps(&self, limits: &apps::Limits) -> BTreeMap<String, apps::Config> {
-        let app = |component: &Arc<Component>| apps::Config {
-            gateway: component.source.clone(),
-            logic: None,
-            host: None,
-            route: "/".into(),
-            watch: false,
-            // A rehearsal on the chat routes says nothing about it.
-            probe: false,
-            trusted_keys: Vec::new(),
-            grants: apps::Grants::default(),
-            models: Vec::new(),
-            limits: limits.clone(),
-            spin: Some(component.clone()),
-            config: BTreeMap::new(),
-        };
-        self.components.iter().map(|(id, component)| (id.clone(), app(component))).collect()
     }
 }
 

@@ -3,14 +3,12 @@
 //! Without a grant there are none, whatever the guest imports.
 
 use super::{Body, Client as Caller, Context, Effects, Failure, body::Incoming};
-use crate::{
-    spin::{
-        Component,
-        hosts::{Target, chained},
-    },
-    telemetry::Record,
+use crate::spin::{
+    Component,
+    hosts::{Target, chained},
 };
 use bytes::Bytes;
+use corral_telemetry::Record;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, Uri, Version, header::HOST, uri::Scheme};
 use http_body::{Frame, SizeHint};

@@ -1,8 +1,9 @@
 //! `corral:host/embedding`: texts become vectors.
 
 use super::wit::corral::host::embedding::{Embeddings, Error, Host, Model, Purpose};
-use crate::{guest::State, telemetry::calls::Interface};
+use crate::guest::State;
 use corral_embedding as backend;
+use corral_telemetry::calls::Interface;
 use tokio::time::Instant;
 use wasmtime::component::HasData;
 

@@ -6,11 +6,9 @@ use super::wit::corral::host::{
     sessions::{Error, Host, Session, Turn},
     types::Entry,
 };
-use crate::{
-    guest::{Effects, State},
-    telemetry::calls::Interface,
-};
+use crate::guest::{Effects, State};
 use corral_sessions as backend;
+use corral_telemetry::calls::Interface;
 use wasmtime::component::HasData;
 
 pub(super) struct Sessions;

@@ -4,7 +4,7 @@
 //! application runs here as it is.
 //!
 //! Not here: running components (`guest`), what they import (`imports/spin`), and leading requests to them
-//! (`server/site.rs`).
+//! (`server/site.rs` of the host).
 
 pub mod build;
 mod compose;
@@ -15,7 +15,6 @@ mod load;
 pub mod manifest;
 pub mod routes;
 mod runtime_config;
-mod settings;
 mod stores;
 pub mod template;
 mod variables;
@@ -23,5 +22,4 @@ mod variables;
 pub use environment::Environment;
 pub use load::{Application, Component, Options};
 pub use routes::{Match, Routes};
-pub use settings::Settings;
 pub use variables::check_name;

@@ -6,7 +6,8 @@ use super::wit::corral::host::{
     types::Entry,
     vectors::{Error, Hit, Host, Item, Match, Passage},
 };
-use crate::{guest::State, telemetry::calls::Interface};
+use crate::guest::State;
+use corral_telemetry::calls::Interface;
 use corral_vectors as backend;
 use wasmtime::component::HasData;
 

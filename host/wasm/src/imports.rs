@@ -10,14 +10,15 @@ mod sessions;
 pub mod spin;
 mod vectors;
 
-use crate::{guest::State, telemetry::Calls};
+use crate::guest::State;
+use corral_telemetry::Calls;
 use wasmtime::component::{HasSelf, Linker};
 
 /// Bindings generated from `wit/host`.
 #[expect(missing_docs, reason = "generated; the documentation is in the WIT")]
 pub mod wit {
     wasmtime::component::bindgen!({
-        path: ["../wit/host"],
+        path: ["../../wit/host"],
         world: "corral:host/imports",
         imports: { default: async | trappable },
         with: { "corral:host/inference.generation": super::inference::Running },

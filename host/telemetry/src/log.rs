@@ -20,10 +20,9 @@ const NOISY: [&str; 10] = [
     "wasmtime",
 ];
 
-/// Logs from here on, as the settings say.
-pub fn start(config: &Config) -> anyhow::Result<()> {
-    let color = std::io::stderr().is_terminal() && crate::config::colors();
-    let subscriber = subscriber(config, std::io::stderr, color)?;
+/// Logs from here on, as the settings say; in color, if it is wanted and a terminal shows it.
+pub fn start(config: &Config, color: bool) -> anyhow::Result<()> {
+    let subscriber = subscriber(config, std::io::stderr, color && std::io::stderr().is_terminal())?;
     tracing::dispatcher::set_global_default(subscriber).context("starting the log")
 }
 

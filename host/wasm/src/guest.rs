@@ -25,10 +25,11 @@ pub use handler::Handler;
 pub use outgoing::{Inside, Web};
 pub use store::State;
 
-use crate::{imports::Services, spin::Component, telemetry::Record};
+use crate::{imports::Services, spin::Component};
 use body::Guarded;
 use busy::Busy;
 use bytesize::ByteSize;
+use corral_telemetry::Record;
 use futures_util::FutureExt as _;
 use handler::Head;
 use http::{Request, Response};

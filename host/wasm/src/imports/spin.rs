@@ -18,7 +18,7 @@ use crate::{guest::State, spin::Component};
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
-/// Bindings generated from `host/wit`.
+/// Bindings generated from `host/wasm/wit`.
 #[expect(missing_docs, reason = "generated; the documentation is in the WIT")]
 pub mod wit {
     wasmtime::component::bindgen!({

@@ -7,11 +7,9 @@ use super::{
         Options, Overflow, Owner, Role, Scored, Template, Usage,
     },
 };
-use crate::{
-    guest::{Client, State, allowance::Allowance},
-    telemetry::{Record, calls::Interface},
-};
+use crate::guest::{Client, State, allowance::Allowance};
 use corral_inference::{self as backend, Generation};
+use corral_telemetry::{Record, calls::Interface};
 use std::time::Duration;
 use tokio::time::Instant;
 use wasmtime::component::{HasData, Resource, ResourceTable};

@@ -6,7 +6,8 @@ use super::{
     outgoing::{Granted, Outgoing},
     output::Output,
 };
-use crate::{imports::Services, spin::Component, telemetry::Record};
+use crate::{imports::Services, spin::Component};
+use corral_telemetry::Record;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::time::Instant;
 use wasmtime::{ResourceLimiter, component::ResourceTable};
