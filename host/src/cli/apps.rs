@@ -118,7 +118,7 @@ pub(super) fn list(args: &List) -> anyhow::Result<ExitCode> {
 
 pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
     let Deploy { app, file, component, digest, signature, canary, canary_header, shadow, by, list } = args;
-    let bytes = read(file)?;
+    let bytes = read(file, app)?;
     let signature = read_signature(file, signature.as_deref())?;
     ask(list, "verifying, compiling and rehearsing", |operator| {
         let terms = terms(*canary, canary_header.as_deref(), *shadow);
@@ -131,12 +131,12 @@ pub(super) fn deploy(args: &Deploy) -> anyhow::Result<ExitCode> {
 }
 
 /// A component, from where it is.
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+fn read(file: &Path, app: &str) -> anyhow::Result<Vec<u8>> {
     match file.to_str().and_then(registry::reference) {
         Some(reference) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let _spinner = Spinner::new(format!("pulling {reference}"));
-            runtime.block_on(registry::pull(reference))
+            runtime.block_on(registry::pull(reference, app))
         }
         None => fs::read(file).with_context(|| format!("reading {}", file.display())),
     }

@@ -1,8 +1,10 @@
 //! Components out of OCI registries: `oci://REGISTRY/REPOSITORY:TAG`, or `…@sha256:DIGEST`.
 //!
 //! What tools for Wasm push is understood: a manifest with one layer that is Wasm, whichever of their media types it
-//! has. Every digest is compared. Credentials are those that `docker login` keeps. A registry on this machine's loopback
+//! has, or a Spin application. Every digest is compared. Credentials are those that `docker login` keeps. A registry on this machine's loopback
 //! is spoken to without TLS, as those tools do.
+
+mod spin;
 
 use crate::apps::MAX_SIZE;
 use anyhow::{Context, bail, ensure};
@@ -30,14 +32,22 @@ pub(super) fn reference(file: &str) -> Option<&str> {
     file.strip_prefix(SCHEME)
 }
 
-/// The component that a reference names.
-pub(super) async fn pull(reference: &str) -> anyhow::Result<Vec<u8>> {
+/// The component that a reference names; of a Spin application that has several, the one that is called like `app`.
+pub(super) async fn pull(reference: &str, app: &str) -> anyhow::Result<Vec<u8>> {
     let pull = async {
         let reference: Reference = reference.parse()?;
         let client = client(&reference)?;
         let auth = credentials(reference.resolve_registry());
         let (manifest, _) = client.pull_image_manifest(&reference, &auth).await?;
-        let layer = wasm(&manifest.layers)?;
+        let layers = &manifest.layers;
+        let layer = match layers.iter().find(|layer| layer.media_type == spin::APPLICATION) {
+            None => wasm(layers)?,
+            Some(told) => {
+                let digest = spin::layer(&download(&client, &reference, told).await?, app)?;
+                let layer = layers.iter().find(|layer| layer.digest == digest);
+                layer.with_context(|| format!("it has no layer {digest}"))?
+            }
+        };
         download(&client, &reference, layer).await
     };
     let pulled = tokio::time::timeout(PATIENCE, pull).await;
@@ -96,7 +106,7 @@ fn wasm(layers: &[OciDescriptor]) -> anyhow::Result<&OciDescriptor> {
 }
 
 async fn download(client: &Client, reference: &Reference, layer: &OciDescriptor) -> anyhow::Result<Vec<u8>> {
-    let too_large = || format!("the component is larger than {MAX_SIZE} bytes");
+    let too_large = || format!("a layer of it is larger than {MAX_SIZE} bytes");
     ensure!(u64::try_from(layer.size).is_ok_and(|size| size <= MAX_SIZE), too_large());
     let mut blob = client.pull_blob_stream(reference, layer).await?.stream;
     let mut bytes = Vec::new();

@@ -13,6 +13,8 @@ use tokio::process::Command;
 const WASM: &str = "application/wasm";
 /// What `spin registry push` calls it.
 const OLDER: &str = "application/vnd.wasm.content.layer.v1+wasm";
+/// And the layer in which it says which component is which.
+const SPIN: &str = "application/vnd.fermyon.spin.application.v1+config";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const KEY: (&str, &str) = ("ada", "feathers");
 
@@ -119,6 +121,33 @@ async fn a_component_is_deployed_from_a_registry() -> Result<()> {
         assert!(!done && told.contains(said), "{reference}: {told}");
     }
     assert_eq!(ask(&host).await?, (3, 3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_spin_application_gives_the_component_of_the_applications_name() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let host = Host::with(settings(&folder.path().join("logic.wasm"))?).await?;
+    let registry = Registry::start().await?;
+    let pusher = Pusher::new(&registry, false)?;
+    let (two, three) = (pusher.blob(OLDER, parrot(2)?).await?, pusher.blob(OLDER, parrot(3)?).await?);
+    let component = |id: &str, layer: &Value| {
+        let source = json!({ "content_type": "application/wasm", "digest": layer["digest"] });
+        json!({ "id": id, "metadata": {}, "source": source })
+    };
+    for (tag, ids) in [("birds", ["parrot", "chat"]), ("others", ["parrot", "heron"])] {
+        let components = [component(ids[0], &two), component(ids[1], &three)];
+        let lock =
+            json!({ "spin_lock_version": 1, "metadata": {}, "triggers": [], "components": components });
+        let lock = pusher.blob(SPIN, lock.to_string().into_bytes()).await?;
+        pusher.push(tag, vec![two.clone(), three.clone(), lock]).await?;
+    }
+    let reference = |tag: &str| format!("oci://{}/birds/logic:{tag}", registry.name());
+    let (done, said) = deploy(&host, &reference("birds")).await?;
+    assert!(done, "{said}");
+    assert_eq!(ask(&host).await?, (2, 3));
+    let (done, said) = deploy(&host, &reference("others")).await?;
+    assert!(!done && said.contains("parrot, heron"), "{said}");
     Ok(())
 }
 
