@@ -39,7 +39,7 @@ check: setup ## format and lints, warnings being errors
 	cargo clippy $(COMPONENTS) $(EXAMPLES) $(SPIN) $(GUESTS) -- -D warnings
 
 bench: build guests spin-fixtures services ## what the host costs: routes, turns, stores, and text generation (beside llama-server if LLAMA_SERVER names it)
-	cargo bench --workspace --bench corral
+	cargo bench --workspace --bench corral --bench instances
 
 # The whole workspace is named, as the tests name it, so that each dependency has one set of features and is compiled once.
 build: components ## the host, target/release/corral

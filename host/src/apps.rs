@@ -14,6 +14,7 @@ pub mod deploy;
 mod generation;
 mod grants;
 pub mod guard;
+mod laps;
 mod load;
 mod probe;
 mod refusal;

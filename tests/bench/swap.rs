@@ -19,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 const PERIOD: Duration = Duration::from_secs(8);
 const ROUNDS: usize = 3;
 const NEW: u32 = 5;
+const STAGES: [&str; 6] = ["verify", "compose", "compile", "link", "probe", "record"];
 
 /// A host, and who deploys to it.
 struct Operated {
@@ -64,16 +65,23 @@ async fn deployments(operated: &Operated) -> Result<()> {
     for number in 2..2 + NEW {
         new.push(operated.deploy(number).await?);
     }
+    let stages_of_new = operated.stages().await?;
     let (mut known, mut back) = (Vec::new(), Vec::new());
     for number in 2..2 + NEW {
         known.push(operated.deploy(number).await?);
         back.push(operated.ask("rollback", Vec::new()).await?);
     }
+    let stages_of_all = operated.stages().await?;
     println!("deployments, ms, medians of {NEW}:");
     for (name, times) in
         [("a new component", new), ("one that was compiled before", known), ("a rollback", back)]
     {
         println!("  {name:<30} {:>8.1}", quantile(&times, 0.5).context("no deployments")?);
+    }
+    println!("  {:<30} {:>8} {:>16}", "their stages, on average", "new", "compiled before");
+    for ((stage, new), all) in STAGES.iter().zip(stages_of_new).zip(stages_of_all) {
+        let (new, known) = (new / f64::from(NEW), (all - new) / f64::from(NEW));
+        println!("    {stage:<28} {new:>8.1} {known:>16.1}");
     }
     Ok(())
 }
@@ -121,6 +129,17 @@ fn question() -> Value {
 impl Operated {
     async fn deploy(&self, number: u32) -> Result<f64> {
         self.ask("deploy", parrot(number)?).await
+    }
+
+    /// Milliseconds that each stage has taken since the start, of all deployments together.
+    async fn stages(&self) -> Result<[f64; STAGES.len()]> {
+        let mut all = [0.0; STAGES.len()];
+        for (sum, stage) in all.iter_mut().zip(STAGES) {
+            let name =
+                format!("corral_deployment_stage_duration_seconds_sum{{app=\"chat\",stage=\"{stage}\"}}");
+            *sum = self.host.metric(&name).await?.with_context(|| format!("no stage {stage}"))? * 1e3;
+        }
+        Ok(all)
     }
 
     /// Has it done, and gives the milliseconds that it took.

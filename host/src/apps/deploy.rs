@@ -11,6 +11,7 @@ use super::{
     component::MAX_SIZE,
     digest,
     generation::{Generation, Part, Record},
+    laps::Laps,
     probe::Probe,
     refusal::{Refusal, Stage},
     shelf::Shelf,
@@ -178,9 +179,13 @@ impl Deployer {
     ) -> Result<Arc<Generation>, Refusal> {
         let (component, by) = (change.part.name(), change.by.clone());
         let outcome = if change.canary.is_some() { "canary" } else { "deployed" };
-        let replaced = self.replace(app, shelf, change).await;
+        let mut laps = Laps::begin();
+        let replaced = self.replace(app, shelf, change, &mut laps).await;
         let outcome = replaced.as_ref().map_or_else(|refusal| refusal.stage.name(), |_| outcome);
         self.0.metrics.deployed(app.name(), outcome);
+        for (stage, took) in laps.ended() {
+            self.0.metrics.deployment_stage(app.name(), stage, took);
+        }
         match &replaced {
             Ok(generation) => {
                 let Record { number, .. } = generation.record();
@@ -198,11 +203,13 @@ impl Deployer {
         app: &Arc<App>,
         shelf: &mut Shelf,
         change: Change,
+        laps: &mut Laps,
     ) -> Result<Arc<Generation>, Refusal> {
         let Inner { workshop, probe, settings, .. } = &*self.0;
         let config = app.config().clone();
         let (change, found) =
             blocking(Stage::Verify, move || verify(&config, &change).map(|found| (change, found))).await?;
+        laps.end(Stage::Verify);
         let base = app.serving().generation().record().clone();
         let Change { part, bytes, signature, file, canary, by, .. } = change;
         let parts = base.parts.with(part, found);
@@ -214,7 +221,8 @@ impl Deployer {
             Part::Gateway => (bytes, other),
             Part::Logic => (other, bytes),
         };
-        let built = workshop.build_bounded(app.config(), app.slots(), gateway.clone(), logic.clone()).await?;
+        let copies = (gateway.clone(), logic.clone());
+        let built = workshop.build_bounded(app.config(), app.slots(), copies, laps).await?;
         let number = app.newest() + 1;
         let chosen = if file { shelf.clone().with_file(part, parts.of(part).clone()) } else { shelf.clone() };
         let record =
@@ -222,8 +230,10 @@ impl Deployer {
         let generation = Generation::new(record, built.digest, built.program);
         if app.config().probe && app.config().logic.is_some() {
             probe.pass(&generation).await.map_err(Stage::Probe.refuse())?;
+            laps.end(Stage::Probe);
         }
         self.record(&chosen, &generation, gateway, logic, canary.clone()).await?;
+        laps.end(Stage::Record);
         *shelf = chosen;
         let one_went = app.keep(generation.clone(), settings.keep);
         match canary {

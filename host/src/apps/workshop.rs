@@ -7,6 +7,7 @@ use super::{
     cache::Cache,
     compile::Outside,
     compose, digest,
+    laps::Laps,
     refusal::{Refusal, Stage},
     settings,
 };
@@ -63,11 +64,12 @@ impl Workshop {
         self: &Arc<Self>,
         config: &Config,
         slots: &Arc<Slots>,
-        gateway: Vec<u8>,
-        logic: Vec<u8>,
+        (gateway, logic): (Vec<u8>, Vec<u8>),
+        laps: &mut Laps,
     ) -> Result<Built, Refusal> {
         let own = config.clone();
         let composed = blocking(Stage::Compose, move || composed(&own, gateway, logic)).await?;
+        laps.end(Stage::Compose);
         let composed: Arc<[u8]> = composed.into();
         let found = self.ready(&composed).await.unwrap_or_else(|damage| {
             tracing::warn!(cause = %damage, "cached component unusable; compiling anew");
@@ -81,7 +83,10 @@ impl Workshop {
                 left.context("the compiler has left nothing").map_err(Stage::Compile.refuse())?
             }
         };
-        self.link(config, slots, &composed, &compiled)
+        laps.end(Stage::Compile);
+        let built = self.link(config, slots, &composed, &compiled)?;
+        laps.end(Stage::Link);
+        Ok(built)
     }
 
     async fn ready(self: &Arc<Self>, composed: &Arc<[u8]>) -> Result<Option<Component>, Refusal> {

@@ -21,7 +21,7 @@ use prometheus_client::{
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// The media type of [`Metrics::text`].
@@ -43,6 +43,7 @@ pub struct Metrics {
     bytes: Family<App, Counter>,
     failures: Family<Failure, Counter>,
     deployments: Family<Deployment, Counter>,
+    stages: Family<Stage, Histogram, Buckets>,
     in_flight: Gauge,
     connections: Gauge,
     calls: Calls,
@@ -79,6 +80,12 @@ struct Deployment {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Stage {
+    app: Arc<str>,
+    stage: &'static str,
+}
+
 /// What every duration is sorted into.
 #[derive(Clone)]
 pub(super) struct Buckets;
@@ -101,6 +108,7 @@ impl Metrics {
             bytes: Family::default(),
             failures: Family::default(),
             deployments: Family::default(),
+            stages: Family::new_with_constructor(Buckets),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             calls: Calls::new(),
@@ -140,6 +148,11 @@ impl Metrics {
     /// A deployment has ended: in `deployed`, in `rolled_back`, or in the stage that refused it.
     pub fn deployed(&self, app: &str, outcome: &'static str) {
         self.deployments.get_or_create(&Deployment { app: app.into(), outcome }).inc();
+    }
+
+    /// A stage of a deployment has ended well.
+    pub fn deployment_stage(&self, app: &str, stage: &'static str, took: Duration) {
+        self.stages.get_or_create(&Stage { app: app.into(), stage }).observe(took.as_secs_f64());
     }
 
     /// Everything, as text.
@@ -214,6 +227,12 @@ impl Metrics {
                 "deployments",
                 "Deployments by outcome: deployed, canary, promoted, rolled_back, guarded, or the stage that refused them",
                 self.deployments.clone(),
+            );
+            corral.register_with_unit(
+                "deployment_stage_duration",
+                "Stages of deployments: verify, compose, compile, link, probe, record",
+                Unit::Seconds,
+                self.stages.clone(),
             );
             corral.register_with_unit(
                 "import_duration",

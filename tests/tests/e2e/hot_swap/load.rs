@@ -68,6 +68,11 @@ async fn a_thousand_replacements_lose_cut_and_mix_nothing() -> Result<()> {
     }
     let deployments = "corral_deployments_total{app=\"chat\",outcome=\"deployed\"}";
     assert_eq!(host.metric(deployments).await?, Some(f64::from(SWAPS)));
+    for stage in ["verify", "compose", "compile", "link", "probe", "record"] {
+        let timed =
+            format!("corral_deployment_stage_duration_seconds_count{{app=\"chat\",stage=\"{stage}\"}}");
+        assert_eq!(host.metric(&timed).await?, Some(f64::from(SWAPS)), "{stage}");
+    }
     host.until_metric("corral_app_draining_generations", 0.0).await?;
     let grown = host.memory()?.saturating_sub(before);
     assert!(grown < MOST_GROWTH, "{} MiB more after {} replacements", grown >> 20, SWAPS / 2);
