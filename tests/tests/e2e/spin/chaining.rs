@@ -3,7 +3,7 @@
 use super::{asked, kitchen, refused, spin};
 use anyhow::Result;
 use e2e::{Host, Reply, Settings};
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 
 #[tokio::test]
 async fn a_component_reaches_another_one_by_its_name() -> Result<()> {
@@ -42,5 +42,29 @@ async fn what_is_not_granted_is_not_reached_inside_either() -> Result<()> {
     assert!(denied.contains("HttpRequestDenied"), "{denied}");
     // Granted, and not there.
     refused(&host, "/kitchen/chain?component=nobody").await?;
+    Ok(())
+}
+
+/// The kitchen asks itself so many times, and then `other`.
+fn nested(times: u32) -> Result<String> {
+    let mut url = Url::parse("http://kitchen/chain")?;
+    if times == 0 {
+        url.query_pairs_mut().append_pair("path", "end");
+    } else {
+        let further = nested(times - 1)?;
+        url.query_pairs_mut().append_pair("component", "kitchen").append_pair("path", &further[1..]);
+    }
+    Ok(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
+}
+
+#[tokio::test]
+async fn components_cannot_call_each_other_without_end() -> Result<()> {
+    let granted = vec!["http://kitchen.spin.internal", "http://other.spin.internal"];
+    let spin = spin()?.set("component.kitchen.allowed_outbound_hosts", granted);
+    let host = Host::spin(&spin, &Settings::new()?).await?;
+    let answer = asked(&host, &format!("/kitchen{}", nested(7)?)).await?.to_string();
+    assert!(answer.contains("other: POST /end"), "{answer}");
+    let answer = asked(&host, &format!("/kitchen{}", nested(8)?)).await?.to_string();
+    assert!(answer.contains("HttpRequestDenied") && !answer.contains("other:"), "{answer}");
     Ok(())
 }
