@@ -12,7 +12,7 @@ COMPONENTS := $(WASM) -p corral-gateway -p corral-chat
 EXAMPLES := -p starter -p quotes
 SPIN := -p corral-spin-adapter
 FIXTURES := --manifest-path tests/spin/Cargo.toml --target-dir target/spin-fixtures --profile component
-GUESTS := -p hostile -p parrot -p plain
+GUESTS := -p caller -p hostile -p parrot -p plain
 
 .PHONY: help setup services browser components examples guests spin-app spin-fixtures build run test test-vulkan check-cuda check bench clean
 .DEFAULT_GOAL := help

@@ -2,6 +2,7 @@
 
 use super::guard;
 use bytesize::ByteSize;
+use corral_wasm::hosts::Allowed;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -66,8 +67,7 @@ impl Config {
     }
 }
 
-/// `[apps.NAME.grants]`: interfaces of `corral:host` by component. What is not granted is refused
-/// at load; nothing is granted by default.
+/// `[apps.NAME.grants]`: interfaces by component. What is not granted is refused at load; nothing is granted by default.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
@@ -75,9 +75,12 @@ pub struct Grants {
     pub gateway: BTreeSet<Grant>,
     /// For the chat logic.
     pub logic: BTreeSet<Grant>,
+    /// Whom components with the grant `http` may send requests to, as in `https://example.com`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<Allowed>,
 }
 
-/// One interface of `corral:host`.
+/// One interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
@@ -91,6 +94,8 @@ pub enum Grant {
     Inference,
     /// `corral:host/config`
     Config,
+    /// `wasi:http/outgoing-handler`, to the hosts of [`Grants::hosts`]
+    Http,
 }
 
 /// `[apps.NAME.limits]`: what one request may use.

@@ -35,6 +35,8 @@ pub(super) fn check<'a>(
                     grant.name()
                 )
             }
+            // Of WASI's versions wasmtime says which fit.
+            Some(Grant::Http) => {}
             Some(_) => check_version(role, import)?,
         }
     }
@@ -52,7 +54,8 @@ fn check_version(role: &str, import: &str) -> anyhow::Result<()> {
 }
 
 impl Grant {
-    const ALL: [Self; 5] = [Self::Sessions, Self::Vectors, Self::Embedding, Self::Inference, Self::Config];
+    const ALL: [Self; 6] =
+        [Self::Sessions, Self::Vectors, Self::Embedding, Self::Inference, Self::Config, Self::Http];
 
     fn name(self) -> &'static str {
         match self {
@@ -61,6 +64,7 @@ impl Grant {
             Self::Embedding => "embedding",
             Self::Inference => "inference",
             Self::Config => "config",
+            Self::Http => "http",
         }
     }
 
@@ -71,6 +75,7 @@ impl Grant {
             Self::Embedding => "corral:host/embedding",
             Self::Inference => "corral:host/inference",
             Self::Config => "corral:host/config",
+            Self::Http => "wasi:http/outgoing-handler",
         }
     }
 }
@@ -101,9 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn sockets_and_outgoing_requests_are_not_offered() {
+    fn outgoing_requests_are_granted_and_sockets_never() {
         assert!(refusal(&["wasi:sockets/tcp@0.2.6"], &Grant::ALL).contains("wasi:sockets/tcp"));
-        assert!(refusal(&["wasi:http/outgoing-handler@0.2.6"], &Grant::ALL).contains("does not offer"));
+        let outgoing = ["wasi:http/outgoing-handler@0.2.6"];
+        assert!(refusal(&outgoing, &[Grant::Sessions]).contains("add \"http\" to grants.logic"));
+        assert_eq!(refusal(&outgoing, &[Grant::Http]), "none");
         assert!(refusal(&["corral:chat/turns@0.1.0"], &Grant::ALL).contains("corral:chat/turns"));
     }
 

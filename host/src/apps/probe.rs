@@ -111,7 +111,7 @@ impl Probe {
             client: Client::default(),
             deadline: until,
             record: Arc::new(Record::default()),
-            effects: Effects::default(),
+            effects: Effects { inward: true, ..Effects::default() },
             inside: None,
             depth: 0,
         };

@@ -114,6 +114,10 @@ impl Workshop {
                 output: config.limits.output,
             },
             models: config.models.clone().into(),
+            hosts: match &config.spin {
+                Some(component) => component.hosts.clone(),
+                None => config.grants.hosts.clone().into(),
+            },
             spin: config.spin.clone(),
             slots: slots.clone(),
             retired: CancellationToken::new(),

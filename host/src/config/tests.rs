@@ -60,7 +60,8 @@ fn the_shipped_file_has_every_setting() {
 #[test]
 fn nothing_is_granted_that_is_not_written() {
     let config = parse(APP, &[]).unwrap();
-    assert!(config.apps["chat"].grants.gateway.is_empty() && config.apps["chat"].grants.logic.is_empty());
+    let grants = &config.apps["chat"].grants;
+    assert!(grants.gateway.is_empty() && grants.logic.is_empty() && grants.hosts.is_empty());
 }
 
 #[test]
@@ -128,11 +129,15 @@ fn a_wrong_value_is_refused_with_what_was_expected() {
         ("[vectors]\ncollection = [\"a\"]", "vectors.collection = […]: expected text in quotes"),
         (
             "[apps.chat.grants]\nlogic = [\"sesions\"]",
-            "apps.chat.grants.logic = \"sesions\": expected \"sessions\" or \"vectors\" or \"embedding\" or \"inference\" or \"config\"; did you mean \"sessions\"?",
+            "apps.chat.grants.logic = \"sesions\": expected \"sessions\" or \"vectors\" or \"embedding\" or \"inference\" or \"config\" or \"http\"; did you mean \"sessions\"?",
         ),
         (
             "[apps.chat.grants]\nlogic = \"all\"",
             "apps.chat.grants.logic = \"all\": expected a list such as [\"a\", \"b\"]",
+        ),
+        (
+            "[apps.chat.grants]\nhosts = [\"example.com\"]",
+            "apps.chat.grants.hosts = \"example.com\": \"example.com\" has no scheme: write SCHEME://HOST[:PORT], as in \"https://example.com\"",
         ),
         ("[apps.other]\nlogic = \"l.wasm\"", "apps.other.gateway: missing; it has no default"),
     ];

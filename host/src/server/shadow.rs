@@ -79,7 +79,7 @@ async fn answer(canary: &Canary, services: Arc<Services>, turn: Turn, beside: &B
         client: Client::default(),
         deadline: beside.deadline,
         record: Arc::new(Record::default()),
-        effects: Effects { discarded: true, answers: Some(answers) },
+        effects: Effects { discarded: true, inward: true, answers: Some(answers) },
         inside: None,
         depth: 0,
     };

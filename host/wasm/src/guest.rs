@@ -25,7 +25,7 @@ pub use handler::Handler;
 pub use outgoing::{Inside, Web};
 pub use store::State;
 
-use crate::{imports::Services, spin::Component};
+use crate::{hosts::Allowed, imports::Services, spin::Component};
 use body::Guarded;
 use busy::Busy;
 use bytesize::ByteSize;
@@ -51,6 +51,8 @@ pub struct Program {
     pub limits: Limits,
     /// The models that it may use, by name; none is every one.
     pub models: Arc<[String]>,
+    /// The hosts that it may send requests to.
+    pub hosts: Arc<[Allowed]>,
     /// What a Spin application's manifest grants it; none, if it is not of one.
     pub spin: Option<Arc<Component>>,
     /// The instances that may live at once, whichever program they are of.

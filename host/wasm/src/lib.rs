@@ -7,5 +7,6 @@
 //! `corral`).
 
 pub mod guest;
+pub mod hosts;
 pub mod imports;
 pub mod spin;

@@ -10,7 +10,6 @@ pub mod build;
 mod compose;
 mod environment;
 mod files;
-pub mod hosts;
 mod load;
 pub mod manifest;
 pub mod routes;

@@ -7,7 +7,7 @@ mod load;
 mod refused;
 mod registry;
 mod several;
-mod shadow;
+pub(crate) mod shadow;
 mod watched;
 
 use anyhow::{Context, Result, ensure};
@@ -40,7 +40,7 @@ pub(crate) async fn corral(host: &Host, arguments: &[&str]) -> Result<String> {
     Ok(said)
 }
 
-async fn operate(host: &Host, method: Method, path: &str, body: Vec<u8>) -> Result<Reply> {
+pub(crate) async fn operate(host: &Host, method: Method, path: &str, body: Vec<u8>) -> Result<Reply> {
     Reply::of(host.admin()?.request(method, path).bearer_auth(host.token()?).body(body)).await
 }
 

@@ -18,7 +18,6 @@ mod sqlite;
 mod stream;
 mod swap;
 mod system;
-mod upstream;
 mod variables;
 
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! What becomes of what a request writes: a trial that nobody sees stores nothing.
+//! What becomes of what a request does beside answering: a trial that nobody sees stores nothing, and tells nobody.
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -7,6 +7,8 @@ use tokio::sync::mpsc::UnboundedSender;
 pub struct Effects {
     /// Whether nothing of it is stored, deleted or cached.
     pub discarded: bool,
+    /// Whether it reaches no other host, whatever it was granted.
+    pub inward: bool,
     /// Who hears of the answers that it stores, or would.
     pub answers: Option<UnboundedSender<String>>,
 }

@@ -3,9 +3,9 @@
 //! Without a grant there are none, whatever the guest imports.
 
 use super::{Body, Client as Caller, Context, Effects, Failure, body::Incoming};
-use crate::spin::{
-    Component,
-    hosts::{Target, chained},
+use crate::{
+    hosts::{Allowed, Target, chained},
+    spin::Component,
 };
 use bytes::Bytes;
 use corral_telemetry::Record;
@@ -80,14 +80,16 @@ impl Web {
 pub(super) enum Outgoing {
     /// Nothing.
     Denied,
-    /// As the manifest says.
+    /// To the hosts that it was granted.
     Granted(Box<Granted>),
 }
 
 /// What is needed to send something for a guest.
 #[derive(Clone)]
 pub(super) struct Granted {
-    pub component: Arc<Component>,
+    pub hosts: Arc<[Allowed]>,
+    /// For the log, of Spin applications.
+    pub component: Option<Arc<Component>>,
     pub web: Web,
     pub inside: Option<Arc<dyn Inside>>,
     pub request_id: String,
@@ -133,13 +135,13 @@ impl Granted {
         let uri = request.uri().clone();
         let host = uri.host().filter(|host| *host != "self" && *host != "self.alt");
         let target = Target { scheme: uri.scheme_str().unwrap_or("http"), host, port: uri.port_u16() };
-        if !self.component.may_reach(&target) {
-            let host = host.unwrap_or("self");
+        if !Allowed::any(&self.hosts, &target) {
+            let (host, scheme) = (host.unwrap_or("self"), target.scheme);
             tracing::warn!(
-                component = self.component.id,
-                scheme = target.scheme,
+                component = self.name(),
+                scheme,
                 host,
-                "an outgoing request was denied: its host is not in allowed_outbound_hosts"
+                "an outgoing request was denied: its host is not among those that were granted"
             );
             return Err(Error::HttpRequestDenied);
         }
@@ -152,17 +154,18 @@ impl Granted {
         }
     }
 
+    fn name(&self) -> Option<&str> {
+        self.component.as_ref().map(|component| component.id.as_str())
+    }
+
     async fn inside(
         self,
         id: Option<String>,
         mut request: Request<WasiBody>,
     ) -> wasmtime_wasi_http::Result<Response<WasiBody>> {
-        let Some(inside) = self.inside else { return Err(Error::DestinationNotFound) };
+        let Some(inside) = self.inside.clone() else { return Err(Error::DestinationNotFound) };
         if self.depth >= MAX_DEPTH {
-            tracing::warn!(
-                component = self.component.id,
-                "components call each other deeper than {MAX_DEPTH}"
-            );
+            tracing::warn!(component = self.name(), "components call each other deeper than {MAX_DEPTH}");
             return Err(Error::HttpRequestDenied);
         }
         if let Some(authority) = request.uri().authority()
@@ -170,6 +173,7 @@ impl Granted {
         {
             request.headers_mut().insert(HOST, host);
         }
+        let name = self.name().map(str::to_owned);
         let context = Context {
             request_id: self.request_id,
             client: self.caller,
@@ -185,7 +189,7 @@ impl Granted {
         match answered {
             Ok(response) => Ok(response),
             Err(failure) => {
-                tracing::warn!(component = self.component.id, %failure, "another component did not answer");
+                tracing::warn!(component = name, %failure, "another component did not answer");
                 Err(match failure {
                     Failure::Overloaded { .. } => Error::ConnectionLimitReached,
                     Failure::DeadlinePassed | Failure::Retired => Error::HttpResponseTimeout,

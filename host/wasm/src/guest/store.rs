@@ -57,7 +57,8 @@ impl State {
     }
 }
 
-/// No files, no sockets, no environment: what a guest may use it imports from Corral. A component of a Spin application
+/// No files, no sockets, no environment: what a guest may use it imports from Corral, and `wasi:http` leads to hosts that
+/// it was granted. A component of a Spin application
 /// has those that its manifest gives it, to read.
 fn wasi(spin: Option<&Component>) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
@@ -77,9 +78,12 @@ fn wasi(spin: Option<&Component>) -> WasiCtx {
 }
 
 fn outgoing(program: &Program, services: &Services, context: &Context) -> Outgoing {
-    let Some(component) = &program.spin else { return Outgoing::Denied };
+    if program.hosts.is_empty() || context.effects.inward {
+        return Outgoing::Denied;
+    }
     Outgoing::Granted(Box::new(Granted {
-        component: component.clone(),
+        hosts: program.hosts.clone(),
+        component: program.spin.clone(),
         web: services.web.clone(),
         inside: context.inside.clone(),
         request_id: context.request_id.clone(),

@@ -4,13 +4,13 @@ use super::{
     compose::{self, Filling},
     environment::Environment,
     files,
-    hosts::{Allowed, Target},
     manifest::{self, Answering, Dependency, HttpTrigger, Inherited, Manifest, Problems, Source},
     routes::{self, Destination, Routes},
     runtime_config::RuntimeConfig,
     stores::Stores,
     variables::{Sources, Variables},
 };
+use crate::hosts::{Allowed, Target};
 use anyhow::{Context as _, bail};
 use corral_spin::{key_value::Place, redis::Pool, sqlite::Database};
 use std::{
@@ -69,7 +69,7 @@ pub struct Component {
     /// Its variables.
     pub variables: BTreeMap<String, String>,
     /// Whom it may talk to.
-    hosts: Vec<Allowed>,
+    pub hosts: Arc<[Allowed]>,
     /// Key-value stores by label; none of them for a label that nobody has set.
     pub key_value: BTreeMap<String, Place>,
     /// SQLite databases by label.
@@ -113,7 +113,7 @@ impl Component {
     /// Whether it may send something there.
     #[must_use]
     pub fn may_reach(&self, target: &Target<'_>) -> bool {
-        self.hosts.iter().any(|allowed| allowed.allows(target))
+        Allowed::any(&self.hosts, target)
     }
 }
 
@@ -278,7 +278,7 @@ impl Loading<'_> {
             environment: component.environment.into_iter().collect(),
             files,
             variables,
-            hosts,
+            hosts: hosts.into(),
             key_value: Stores::labelled(&self.stores.key_value, &component.key_value_stores),
             sqlite: Stores::labelled(&self.stores.sqlite, &component.sqlite_databases),
             models: component.ai_models,

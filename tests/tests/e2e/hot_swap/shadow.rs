@@ -34,7 +34,7 @@ async fn answered(client: &Client, question: &str, stream: bool) -> Result<Value
     Ok(client.stored(&session).await?.body["history"].clone())
 }
 
-async fn counts(host: &Host) -> Result<Value> {
+pub(crate) async fn counts(host: &Host) -> Result<Value> {
     let generations = state(host).await?["generations"].clone();
     let mut canaries = generations.as_array().context("no generations")?.iter().map(|one| &one["canary"]);
     Ok(canaries.find(|canary| canary.is_object()).context("no canary")?["shadow"].clone())

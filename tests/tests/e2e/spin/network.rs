@@ -1,6 +1,7 @@
 //! Requests to the outside, where the manifest allows them.
 
-use super::{asked, refused, spin, upstream::Upstream};
+use super::{asked, refused, spin};
+use crate::upstream::Upstream;
 use anyhow::Result;
 use e2e::{Host, Reply, Settings};
 use reqwest::Method;

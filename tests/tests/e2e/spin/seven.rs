@@ -1,6 +1,7 @@
 //! Components for WASI 0.3, as spin-sdk 7 builds them.
 
-use super::{asked, refused, stream::trickled, upstream::Upstream};
+use super::{asked, refused, stream::trickled};
+use crate::upstream::Upstream;
 use anyhow::Result;
 use corral_services::Redis;
 use e2e::{Host, Reply, Settings, Spin};

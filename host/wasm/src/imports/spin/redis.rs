@@ -1,7 +1,7 @@
 //! `fermyon:spin/redis@2.0.0`: commands to Redis servers that the manifest allows.
 
 use super::wit::fermyon::spin::redis::{Error, Host, HostConnection, RedisParameter, RedisResult};
-use crate::{guest::State, spin::hosts::Target};
+use crate::{guest::State, hosts::Target};
 use corral_spin::redis::{self as backend, Address, Connection};
 use redis::{Cmd, FromRedisValue, Value, cmd};
 use std::sync::Arc;

@@ -4,7 +4,10 @@
 use super::{
     Answering, Component, Dependency, Executor, HttpTrigger, Inherited, Manifest, Problems, Route, Source,
 };
-use crate::spin::{hosts, routes, template::Template, variables::check_name};
+use crate::{
+    hosts::Allowed,
+    spin::{routes, template::Template, variables::check_name},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -147,7 +150,7 @@ fn one_component(key: &str, component: &Component, manifest: &Manifest, problems
         let key = format!("{key}.allowed_outbound_hosts[{place}]");
         match template(&key, host, manifest, problems) {
             Some(template) if template.is_literal() => {
-                problems.take(key, hosts::Allowed::parse(host));
+                problems.take(key, Allowed::parse(host));
             }
             _ => {}
         }

@@ -1,8 +1,9 @@
-//! Whom a component may talk to: `allowed_outbound_hosts`.
+//! Whom a component may talk to: `allowed_outbound_hosts` of a Spin application, `grants.hosts` of any other.
 //!
 //! <https://spinframework.dev/v3/http-outbound#granting-http-permissions-to-components>
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, ops::Range};
 use url::Host;
 
@@ -10,8 +11,11 @@ use url::Host;
 const CHAINING: &str = ".spin.internal";
 
 /// One entry: a scheme, hosts and ports.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Allowed {
+    /// As it is written.
+    text: String,
     /// None is every one.
     scheme: Option<String>,
     hosts: Hosts,
@@ -70,7 +74,7 @@ impl Allowed {
         let hosts = Hosts::parse(host)?;
         let ports = Ports::parse(port, scheme)?;
         let scheme = (scheme != "*").then(|| scheme.to_owned());
-        Ok(Self { scheme, hosts, ports })
+        Ok(Self { text: text.to_owned(), scheme, hosts, ports })
     }
 
     /// Whether this entry allows it.
@@ -84,6 +88,12 @@ impl Allowed {
         scheme && self.hosts.allows(host) && self.ports.allows(port)
     }
 
+    /// Whether one of these entries allows it.
+    #[must_use]
+    pub fn any(entries: &[Self], target: &Target<'_>) -> bool {
+        entries.iter().any(|allowed| allowed.allows(target))
+    }
+
     /// Whether this entry is about components of the same application.
     #[must_use]
     pub fn is_chaining(&self) -> bool {
@@ -92,6 +102,20 @@ impl Allowed {
             Hosts::One(Host::Domain(domain)) => domain.ends_with(CHAINING),
             _ => false,
         }
+    }
+}
+
+impl TryFrom<String> for Allowed {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Allowed> for String {
+    fn from(allowed: Allowed) -> Self {
+        allowed.text
     }
 }
 
