@@ -49,7 +49,8 @@ impl ChatTemplate {
         environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", json::tojson);
         let style = Style::of(&source);
-        environment.add_template_owned(NAME, source)?;
+        // As Jinja does: files have line breaks of either kind.
+        environment.add_template_owned(NAME, source.replace("\r\n", "\n"))?;
         let mut template = Self { environment, begin, end, takes_system: true, style };
         template.takes_system = template.shows_system();
         template.style = style.filter(|_| template.shows_tools());
