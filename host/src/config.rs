@@ -151,6 +151,7 @@ impl Config {
         ];
         let secrets = [
             &mut self.inference.spill_folder,
+            &mut self.inference.chat_template,
             &mut self.sessions.redis.password_file,
             &mut self.sessions.redis.ca_file,
             &mut self.vectors.chroma.token_file,
@@ -161,7 +162,11 @@ impl Config {
         let adapters = self.inference.adapters.values_mut().map(|adapter| &mut adapter.path);
         let further = self.inference.models.values_mut().flat_map(|model| {
             let adapters = model.adapters.values_mut().map(|adapter| &mut adapter.path);
-            [&mut model.model].into_iter().chain(&mut model.spill_folder).chain(adapters)
+            [&mut model.model]
+                .into_iter()
+                .chain(&mut model.spill_folder)
+                .chain(&mut model.chat_template)
+                .chain(adapters)
         });
         let components =
             self.apps.values_mut().flat_map(|app| [&mut app.gateway].into_iter().chain(&mut app.logic));

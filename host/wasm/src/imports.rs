@@ -21,7 +21,10 @@ pub mod wit {
         path: ["../../wit/host"],
         world: "corral:host/imports",
         imports: { default: async | trappable },
-        with: { "corral:host/inference.generation": super::inference::Running },
+        with: {
+            "corral:host/inference.generation": super::inference::Running,
+            "corral:host/inference.tool-generation": super::inference::RunningTools,
+        },
         require_store_data_send: true,
     });
 }

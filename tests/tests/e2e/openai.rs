@@ -7,6 +7,7 @@ mod options;
 mod refusals;
 mod sessions;
 mod text;
+mod tools;
 
 use anyhow::{Context, Result};
 use e2e::{Client, Reply};

@@ -9,6 +9,25 @@ pub fn text<'t>(document: &'t str, path: &[&str]) -> Option<&'t str> {
     path.iter().try_fold(document, |object, name| member(object, name))
 }
 
+/// The texts of an array's items, as the client wrote them. None of what is no array.
+pub fn items(array: &str) -> Vec<&str> {
+    let mut scanner = Scanner::new(array);
+    let mut items = Vec::new();
+    scanner.space();
+    if !scanner.take("[") {
+        return items;
+    }
+    loop {
+        scanner.space();
+        let Some(item) = scanner.span(|scanner| scanner.value(0)) else { return items };
+        items.push(item);
+        scanner.space();
+        if !scanner.take(",") {
+            return items;
+        }
+    }
+}
+
 fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
     let mut scanner = Scanner::new(object);
     let mut found = None;
@@ -36,7 +55,7 @@ fn member<'t>(object: &'t str, name: &str) -> Option<&'t str> {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{items, text};
 
     #[test]
     fn a_member_is_given_as_it_was_written() {
@@ -51,6 +70,15 @@ mod tests {
     #[test]
     fn of_equal_keys_the_last_one_counts() {
         assert_eq!(text(r#"{"a":{"b":1},"a":{"b":2,"b":3}}"#, &["a", "b"]), Some("3"));
+    }
+
+    #[test]
+    fn items_are_given_as_they_were_written() {
+        assert_eq!(
+            items("[ {\"b\":1, \"a\":[2,3]} ,\"x,]\",7 ]"),
+            ["{\"b\":1, \"a\":[2,3]}", "\"x,]\"", "7"]
+        );
+        assert!(items("[]").is_empty() && items("{}").is_empty() && items("").is_empty());
     }
 
     #[test]

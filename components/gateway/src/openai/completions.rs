@@ -18,15 +18,16 @@ mod prompt;
 mod request;
 mod session;
 mod text;
+mod tools;
 mod unsupported;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::models::{self, Chosen};
 use crate::corral::chat::turns::{self, Turn};
-use crate::corral::host::inference::{self, Input, Options};
+use crate::corral::host::inference::{self, Input, Options, ToolMessage, Toolbox};
 use crate::failure::Failure;
-use crate::openai::Mistake;
+use crate::openai::{Mistake, excerpt};
 use crate::reply::Reply;
 use crate::uuid;
 use answer::{Answer, Head};
@@ -44,6 +45,7 @@ const BATCH: u32 = 64;
 /// An answer under way. Dropping it cancels it.
 enum Running {
     Generation(inference::Generation),
+    WithTools(inference::ToolGeneration),
     Turn(turns::Reply),
 }
 
@@ -106,6 +108,9 @@ impl Running {
             Asked::Messages(messages) => {
                 Self::generate(models::choose_for_chat(&model)?, &Input::Chat(messages), options)
             }
+            Asked::Tools(messages, toolbox) => {
+                Self::with_tools(models::choose_for_chat(&model)?, &messages, &toolbox, options)
+            }
             Asked::Turn { session, id, message } => {
                 let model = without_adapter(models::choose_for_chat(&model)?)?;
                 let options = options::of_turn(options, model)?;
@@ -121,10 +126,26 @@ impl Running {
         Ok(Self::Generation(inference::generate(Some(&chosen.name), input, &options)?))
     }
 
+    fn with_tools(
+        chosen: Chosen,
+        messages: &[ToolMessage],
+        toolbox: &Toolbox,
+        options: Options,
+    ) -> Result<Self, Failure> {
+        if !inference::calls_tools(Some(&chosen.name))? {
+            let place = if tools::are_offered(toolbox) { "tools" } else { "messages" };
+            return Err(no_tools(place, &chosen.name).into());
+        }
+        let options = Options { adapter: chosen.adapter, ..options };
+        let model = Some(chosen.name.as_str());
+        Ok(Self::WithTools(inference::generate_with_tools(model, messages, toolbox, &options)?))
+    }
+
     /// The next events, at least one. None after the last.
     fn next(&self) -> Result<Vec<Event>, Failure> {
         Ok(match self {
             Self::Generation(generation) => generation.next(BATCH)?.into_iter().map(Event::from).collect(),
+            Self::WithTools(generation) => generation.next(BATCH)?.into_iter().map(Event::from).collect(),
             Self::Turn(reply) => reply.next(BATCH)?.into_iter().map(Event::from).collect(),
         })
     }
@@ -136,6 +157,16 @@ fn about(failure: Failure, place: &'static str) -> Failure {
         Failure::ContextOverflow { need, have } => Mistake::too_long(place, need, have).into(),
         other => other,
     }
+}
+
+/// Of a model that cannot be given tools, and what to do about it.
+fn no_tools(place: &'static str, model: &str) -> Mistake {
+    let reason = format!(
+        "The chat template of the model '{}' has no place for tools, or its form of calls is not known here. Choose a \
+         model that calls tools, or have the host give this one a template that does (inference.chat_template).",
+        excerpt(model)
+    );
+    Mistake::unsupported(place, &reason)
 }
 
 /// The name of a model that a session's turn can be answered by.

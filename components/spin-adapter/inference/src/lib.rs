@@ -18,11 +18,14 @@ pub mod spin;
 mod stop;
 mod template;
 mod tokens;
+#[allow(dead_code, reason = "a host's; it writes and finds calls, too")]
+mod tools;
 
 pub use config::Config;
 pub use error::Error;
 pub use input::{Bias, Constraint, Input, Message, Options, Owner, Role};
 pub use output::{Candidate, Event, Finish, Model, Scored, Template, Usage};
+pub use tools::{Choice, Dialogue, Tool, ToolCall, Turn};
 
 /// Models by name, however they are reached.
 pub trait Models {

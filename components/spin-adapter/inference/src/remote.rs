@@ -97,6 +97,7 @@ impl Models for Remote {
             name: name.to_owned(),
             context_length: context.unwrap_or(self.settings.context),
             template: Template::Embedded,
+            tools: false,
             adapters: Vec::new(),
         };
         if self.settings.names.is_empty() {

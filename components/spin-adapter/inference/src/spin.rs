@@ -33,6 +33,7 @@ impl Models for Spin {
             name: name.clone(),
             context_length: self.context,
             template: Template::Llama2,
+            tools: false,
             adapters: Vec::new(),
         };
         Ok(self.names.iter().map(model).collect())

@@ -20,6 +20,7 @@ pub(crate) fn text(input: &Input) -> Result<String, Error> {
     match input {
         Input::Prompt(text) => Ok(disarm(text)),
         Input::Marked(text) => Ok(text.clone()),
+        Input::Tools(_) => Err(Error::InvalidArgument("Spin's llm calls no tools".into())),
         Input::Chat(messages) => {
             llama2::check(messages, Ending::Open)?;
             let messages: Vec<_> = messages

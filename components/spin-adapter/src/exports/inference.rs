@@ -5,7 +5,8 @@ mod told;
 use crate::{
     Adapter,
     corral::host::inference::{
-        self as wit, Constraint, Error, Event, Guest, GuestGeneration, Input, Model, Options, Owner, Role,
+        self as wit, Constraint, Error, Event, Guest, GuestGeneration, GuestToolGeneration, Input, Model,
+        Options, Owner, Role, ToolEvent, ToolMessage, Toolbox,
     },
     log::log,
     services::models,
@@ -16,8 +17,12 @@ use std::cell::RefCell;
 /// An answer under way.
 pub struct Generation(RefCell<Box<dyn backend::Generation>>);
 
+/// An answer with tools, of which there is none here.
+pub enum NoTools {}
+
 impl Guest for Adapter {
     type Generation = Generation;
+    type ToolGeneration = NoTools;
 
     fn models() -> Vec<Model> {
         let Ok(models) = models() else { return Vec::new() };
@@ -44,6 +49,22 @@ impl Guest for Adapter {
         Ok(wit::Generation::new(Generation(RefCell::new(answer))))
     }
 
+    /// Spin's llm calls none, and what a server would call is not passed on.
+    fn calls_tools(model: Option<String>) -> Result<bool, Error> {
+        models()?.describe(model.as_deref())?;
+        Ok(false)
+    }
+
+    fn generate_with_tools(
+        model: Option<String>,
+        _messages: Vec<ToolMessage>,
+        _tools: Toolbox,
+        _options: Options,
+    ) -> Result<wit::ToolGeneration, Error> {
+        models()?.describe(model.as_deref())?;
+        Err(Error::InvalidArgument("tools are not supported on Spin".to_owned()))
+    }
+
     /// Spin has no cache to read into, and of a server's protocol it is no part.
     fn prepare(model: Option<String>, input: Input, _owner: Owner) -> Result<(), Error> {
         models()?.count_tokens(model.as_deref(), &input.into())?;
@@ -60,9 +81,15 @@ impl GuestGeneration for Generation {
     fn next(&self, max: u32) -> Result<Vec<Event>, Error> {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         match self.0.borrow_mut().next(max)? {
-            Step::Events(events) => Ok(events.into_iter().map(Event::from).collect()),
+            Step::Events(events) => Ok(events.into_iter().filter_map(told::told).collect()),
             Step::Waiting => Ok(vec![Event::Waiting]),
         }
+    }
+}
+
+impl GuestToolGeneration for NoTools {
+    fn next(&self, _max: u32) -> Result<Vec<ToolEvent>, Error> {
+        match *self {}
     }
 }
 

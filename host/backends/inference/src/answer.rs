@@ -5,7 +5,8 @@ use std::time::Instant;
 use llama_cpp_2::{token::LlamaToken, vocab::LlamaVocab};
 
 use crate::{
-    Error, Event, Finish, Scored, Usage, odds::Odds, queue::Job, stop::StopFilter, text::Utf8Stream,
+    Error, Event, Finish, Scored, Usage, calling::reader::Reader, odds::Odds, queue::Job, stop::StopFilter,
+    text::Utf8Stream,
 };
 
 /// A job that has a slot.
@@ -19,6 +20,7 @@ pub(crate) struct Answer {
     first_token: Option<Instant>,
     characters: Utf8Stream,
     stops: StopFilter,
+    calls: Option<Reader>,
     leading_space: bool,
     /// Tokens whose text has not gone out yet.
     scored: Vec<Scored>,
@@ -28,7 +30,7 @@ impl Answer {
     /// `cached` tokens of the prompt are in the slot already.
     pub fn new(mut job: Job, cached: usize) -> Self {
         let stops = StopFilter::new(std::mem::take(&mut job.stop));
-        let leading_space = job.leading_space;
+        let (leading_space, calls) = (job.leading_space, job.calls.take());
         Self {
             job,
             next: None,
@@ -38,6 +40,7 @@ impl Answer {
             first_token: None,
             characters: Utf8Stream::default(),
             stops,
+            calls,
             leading_space,
             scored: Vec::new(),
         }
@@ -58,13 +61,16 @@ impl Answer {
         self.generated += 1;
         self.next = Some(token);
         self.scored.extend(odds.map(|odds| odds.score(token, vocab)));
-        let text = self.characters.push(&vocab.token_to_piece(token, false, None));
+        let text = self.characters.push(&self.piece(token, vocab));
         let text = self.without_leading_space(&text);
         let (text, stopped) = self.stops.push(text);
         self.say(text);
         if stopped {
             // What is left is the stop string's.
             self.scored.clear();
+            return Some(Finish::Stop);
+        }
+        if self.calls.as_ref().is_some_and(Reader::is_over) {
             return Some(Finish::Stop);
         }
         (self.generated >= self.job.limit).then_some(Finish::Length)
@@ -75,6 +81,8 @@ impl Answer {
         // Bytes of a character that never became whole are left out.
         let rest = self.stops.finish();
         self.say(rest);
+        let rest = self.calls.as_mut().map(Reader::finish).unwrap_or_default();
+        self.tell(rest);
         self.tell_scores();
         let usage = self.usage();
         let _ = self.job.events.try_send(Ok(Event::Done { finish, usage }));
@@ -116,9 +124,31 @@ impl Answer {
 
     /// Never waits: the channel holds two events for every token of the limit, and the last ones.
     fn say(&mut self, text: String) {
-        if !text.is_empty() {
-            self.tell_scores();
-            let _ = self.job.events.try_send(Ok(Event::Delta(text)));
+        if text.is_empty() {
+            return;
+        }
+        self.tell_scores();
+        let events = match &mut self.calls {
+            Some(calls) => calls.push(&text),
+            None => vec![Event::Delta(text)],
+        };
+        self.tell(events);
+    }
+
+    fn tell(&self, events: Vec<Event>) {
+        for event in events {
+            let _ = self.job.events.try_send(Ok(event));
+        }
+    }
+
+    /// What a token stands for. Control tokens are no text, unless they are markers of a call.
+    fn piece(&self, token: LlamaToken, vocab: &LlamaVocab<'_>) -> Vec<u8> {
+        let text = vocab.token_to_piece(token, false, None);
+        match &self.calls {
+            Some(calls) if text.is_empty() => Some(vocab.token_to_piece(token, true, None))
+                .filter(|text| calls.is_marker(text))
+                .unwrap_or(text),
+            _ => text,
         }
     }
 

@@ -110,6 +110,8 @@ pub struct Config {
     pub model: PathBuf,
     /// The model's name for callers; the file's name without its ending, or what servers call it, if none is given.
     pub name: Option<String>,
+    /// A file with a Jinja chat template, in place of the model file's own.
+    pub chat_template: Option<PathBuf>,
     /// Layers on the GPU: -1 is all of them if there is one, 0 is none.
     pub n_gpu_layers: i32,
     /// The graphics processors to use, by name; empty is all of them.
@@ -164,6 +166,7 @@ impl Default for Config {
             backend: Backend::LlamaCpp,
             model: PathBuf::from(".corral/models/smollm2-135m-instruct-q4_1.gguf"),
             name: None,
+            chat_template: None,
             n_gpu_layers: -1,
             devices: Vec::new(),
             main_gpu: 0,

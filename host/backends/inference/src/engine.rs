@@ -13,10 +13,11 @@ use tokio::sync::mpsc;
 
 use crate::{
     Config, Error, Generation, Input, Load, Model, Options, Owner, Status, Template,
+    calling::{Calls, binding::Binding},
     input::Settings,
     loading::Loaded,
     queue::{Job, Preparation},
-    sampling::Sampler,
+    sampling::{Bound, Sampler},
     shared::{Shared, live},
     tokens::Ending,
 };
@@ -138,11 +139,12 @@ impl Engine {
         if deadline <= submitted {
             return Err(Error::Deadline);
         }
+        let Calls { binding, reader } = Calls::of(&loaded.format, &input, &options)?;
         let is_chat = matches!(input, Input::Chat(_));
         let leading_space = is_chat && loaded.description.template == Template::Llama2;
         let prompt = self.read(input, Ending::Open).await?;
         let limit = room(&prompt.tokens, &settings, loaded.description.context_length)?;
-        let (sampler, prompt) = self.sampler(settings, &options, prompt).await?;
+        let (sampler, prompt) = self.sampler(settings, &options, binding, prompt).await?;
         // Two events for every token, what was held back, and the end: sending never waits.
         let (sender, receiver) = mpsc::channel(2 * (limit as usize + 1) + 1);
         let job = Job {
@@ -150,6 +152,7 @@ impl Engine {
             limit,
             sampler,
             stop: options.stop,
+            calls: reader,
             leading_space,
             shared: prompt.shared,
             scores: options.log_probabilities.map(|most| most as usize),
@@ -227,12 +230,14 @@ impl Engine {
         &self,
         settings: Settings,
         options: &Options,
+        binding: Option<Binding>,
         prompt: Prompt,
     ) -> Result<(Sampler, Prompt), Error> {
-        let (constraint, biases) = (options.constraint.clone(), options.biases.clone());
-        self.with_model(constraint.is_none(), move |loaded| {
+        let bound = options.constraint.clone().map(Bound::Answer).or(binding.map(Bound::Calls));
+        let biases = options.biases.clone();
+        self.with_model(bound.is_none(), move |loaded| {
             let (model, tokens) = (&loaded.model, &prompt.tokens);
-            let sampler = Sampler::new(model, &settings, &biases, constraint.as_ref(), tokens)?;
+            let sampler = Sampler::new(model, &settings, &biases, bound.as_ref(), tokens)?;
             Ok((sampler, prompt))
         })
         .await

@@ -62,7 +62,7 @@ impl Generation {
 
     fn note(&mut self, message: Message) -> Message {
         match &message {
-            Ok(Event::Delta(_) | Event::Scored(_)) => {}
+            Ok(Event::Delta(_) | Event::Scored(_) | Event::Call(_)) => {}
             Ok(Event::Done { .. }) => self.state = State::Done,
             Err(error) => {
                 self.state = State::Failed(error.clone());

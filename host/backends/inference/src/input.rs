@@ -2,7 +2,7 @@
 //!
 //! Not here: how a chat becomes a prompt (`template`).
 
-use crate::{Config, Error};
+use crate::{Config, Error, tools::Dialogue};
 
 /// Bytes of text that one call may carry. Far more than fits any context; it bounds the tokeniser.
 const MAX_TEXT: usize = 8 << 20;
@@ -54,6 +54,8 @@ pub enum Input {
     /// A conversation. `system` at most once and first, then `user` and `assistant` in turn, is what every model
     /// takes.
     Chat(Vec<Message>),
+    /// A conversation whose next answer may call tools, or in which tools were called.
+    Tools(Dialogue),
 }
 
 impl Input {
@@ -62,6 +64,7 @@ impl Input {
         match self {
             Self::Prompt(text) | Self::Marked(text) => text.len(),
             Self::Chat(messages) => messages.iter().map(|message| message.content.len()).sum(),
+            Self::Tools(dialogue) => dialogue.bytes(),
         }
     }
 
@@ -77,13 +80,13 @@ impl Input {
         }
         match self {
             Self::Prompt(_) | Self::Marked(_) => Ok(()),
-            Self::Chat(messages) if messages.len() > MAX_MESSAGES => {
-                Err(invalid(format!("a chat has at most {MAX_MESSAGES} messages")))
-            }
+            Self::Chat(messages) if messages.len() > MAX_MESSAGES => Err(too_many()),
+            Self::Tools(dialogue) if dialogue.turns.len() > MAX_MESSAGES => Err(too_many()),
             Self::Chat(messages) if messages.iter().all(|message| message.role == Role::System) => {
                 Err(invalid("a chat needs at least one message of the user"))
             }
             Self::Chat(_) => Ok(()),
+            Self::Tools(dialogue) => dialogue.check(),
         }
     }
 }
@@ -239,6 +242,10 @@ fn check_stops(stops: &[String]) -> Result<(), Error> {
         return Err(invalid(format!("a stop string has 1 to {MAX_STOP_BYTES} bytes")));
     }
     Ok(())
+}
+
+fn too_many() -> Error {
+    invalid(format!("a chat has at most {MAX_MESSAGES} messages"))
 }
 
 fn invalid(message: impl Into<String>) -> Error {

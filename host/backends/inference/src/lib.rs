@@ -9,6 +9,7 @@
 mod adapters;
 mod answer;
 mod cache;
+mod calling;
 mod config;
 mod devices;
 mod engine;
@@ -36,6 +37,7 @@ mod stop;
 mod template;
 mod text;
 mod tokens;
+mod tools;
 mod turns;
 mod worker;
 
@@ -49,3 +51,4 @@ pub use input::{Bias, Constraint, Input, Message, Options, Owner, Role};
 pub use models::{Listed, Models};
 pub use output::{Candidate, Event, Finish, Load, Model, Scored, Status, Template, Usage};
 pub use remote::{Remote, RemoteConfig};
+pub use tools::{Choice, Dialogue, Tool, ToolCall, Turn};

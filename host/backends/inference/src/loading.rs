@@ -73,7 +73,7 @@ pub(crate) fn load(
     })?;
     let adapters = Adapters::load(config, &mut model)?;
     let flash_attention = flash_attention(config, !gpus.is_empty() && config.n_gpu_layers != 0);
-    let loaded = describe(config, Arc::new(model), flash_attention, cache_bytes(config, left));
+    let loaded = describe(config, Arc::new(model), flash_attention, cache_bytes(config, left))?;
     tracing::info!(
         model = loaded.description.name,
         file = %config.model.display(),
@@ -85,6 +85,7 @@ pub(crate) fn load(
         threads = config.thread_count(),
         ?flash_attention,
         template = ?loaded.description.template,
+        tools = ?loaded.format.style(),
         "model loaded"
     );
     Ok((loaded, adapters))
@@ -155,10 +156,10 @@ fn describe(
     model: Arc<LlamaModel>,
     flash_attention: FlashAttention,
     cache_bytes: usize,
-) -> Loaded {
+) -> Result<Loaded, String> {
     let fact = |key: &str| model.meta_val_str(key).unwrap_or_default();
     let (architecture, name) = (fact("general.architecture"), fact("general.name"));
-    let source = model.chat_template(None).ok().and_then(|template| template.to_string().ok());
+    let source = template(config, &model)?;
     let facts = Facts {
         architecture: &architecture,
         name: &name,
@@ -167,6 +168,9 @@ fn describe(
     };
     let vocabulary = Vocabulary::new(Arc::clone(&model), source.as_deref());
     let format = if facts.is_llama2_chat() { Format::Llama2 } else { jinja(source, &vocabulary) };
+    if let (Some(path), Format::None) = (&config.chat_template, &format) {
+        return Err(format!("inference.chat_template: {} is no template; the log says why", path.display()));
+    }
     let trained = model.n_ctx_train();
     let context_length = if trained == 0 { config.n_ctx } else { config.n_ctx.min(trained) };
     if context_length < config.n_ctx {
@@ -176,9 +180,10 @@ fn describe(
         name: config.model_name(),
         context_length,
         template: format.kind(),
+        tools: format.style().is_some(),
         adapters: config.adapters.keys().cloned().collect(),
     };
-    Loaded {
+    Ok(Loaded {
         model,
         vocabulary,
         format,
@@ -186,7 +191,16 @@ fn describe(
         prefixes: Prefixes::default(),
         flash_attention,
         cache_bytes,
-    }
+    })
+}
+
+/// The source of the chat template: the settings', or the file's own if it has one.
+fn template(config: &Config, model: &LlamaModel) -> Result<Option<String>, String> {
+    let Some(path) = &config.chat_template else {
+        return Ok(model.chat_template(None).ok().and_then(|template| template.to_string().ok()));
+    };
+    let read = |error| format!("inference.chat_template: reading {}: {error}", path.display());
+    std::fs::read_to_string(path).map(Some).map_err(read)
 }
 
 fn jinja(source: Option<String>, vocabulary: &Vocabulary) -> Format {

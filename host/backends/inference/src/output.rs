@@ -1,11 +1,13 @@
 //! What the engine tells its callers: events of an answer, what it took, how the engine is.
 
+use crate::ToolCall;
+
 /// How a chat becomes a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Template {
     /// Llama-2's own token-level format.
     Llama2,
-    /// The Jinja template that the model file carries.
+    /// A Jinja template: the model file's, or the one that the settings name in its place.
     Embedded,
     /// The model has none: chats are refused, prompts work.
     None,
@@ -20,6 +22,8 @@ pub struct Model {
     pub context_length: u32,
     /// How a chat becomes a prompt.
     pub template: Template,
+    /// Whether it can be given tools.
+    pub tools: bool,
     /// The names of its LoRA adapters.
     pub adapters: Vec<String>,
 }
@@ -77,6 +81,8 @@ pub enum Event {
     Delta(String),
     /// Tokens whose text comes in the next delta, if log-probabilities were asked for.
     Scored(Vec<Scored>),
+    /// A call of a tool, complete; only if the input offered some.
+    Call(ToolCall),
     /// The answer is complete.
     Done {
         /// Why it ended.

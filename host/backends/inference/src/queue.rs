@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Error, Owner,
+    calling::reader::Reader,
     generation::Message,
     sampling::Sampler,
     turns::{Claim, Turns},
@@ -25,6 +26,8 @@ pub(crate) struct Job {
     pub limit: u32,
     pub sampler: Sampler,
     pub stop: Vec<String>,
+    /// Finds calls in the answer; none if it has no tools.
+    pub calls: Option<Reader>,
     /// The format puts a space in front of every answer, which is not part of it.
     pub leading_space: bool,
     /// Tokens at the prompt's beginning that are the system prompt's, which everyone may share.

@@ -136,7 +136,7 @@ impl Remote {
         self.shared().settled().await?;
         let context_length = self.shared().context_length()?;
         let name = self.shared().config.name.clone().unwrap_or_else(|| self.shared().model.clone());
-        Ok(Model { name, context_length, template: Template::Embedded, adapters: Vec::new() })
+        Ok(Model { name, context_length, template: Template::Embedded, tools: true, adapters: Vec::new() })
     }
 
     /// The tokens of an input as the model would read it, or somewhat more where no server counts

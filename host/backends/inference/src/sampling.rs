@@ -13,7 +13,7 @@ use llama_cpp_2::{
     token::{LlamaToken, data::LlamaTokenData, data_array::LlamaTokenDataArray, logit_bias::LlamaLogitBias},
 };
 
-use crate::{Bias, Constraint, Error, input::Settings};
+use crate::{Bias, Constraint, Error, calling::binding::Binding, input::Settings};
 
 /// Tokens at the end of prompt and answer that the repeat penalty looks at.
 const PENALTY_WINDOW: usize = 64;
@@ -25,6 +25,15 @@ const MAX_NESTING: usize = 100;
 /// The grammar allows nothing that the model could say next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stuck;
+
+/// What a grammar binds.
+#[derive(Debug, Clone)]
+pub(crate) enum Bound {
+    /// The whole answer.
+    Answer(Constraint),
+    /// The calls in it.
+    Calls(Binding),
+}
 
 /// One job's way of choosing tokens.
 pub(crate) struct Sampler {
@@ -40,10 +49,10 @@ impl Sampler {
         model: &Arc<LlamaModel>,
         settings: &Settings,
         biases: &[Bias],
-        constraint: Option<&Constraint>,
+        bound: Option<&Bound>,
         prompt: &[LlamaToken],
     ) -> Result<Self, Error> {
-        let grammar = constraint.map(|constraint| grammar(model, constraint)).transpose()?;
+        let grammar = bound.map(|bound| grammar(model, bound)).transpose()?;
         let biased = (!biases.is_empty()).then(|| bias(model, biases)).transpose()?;
         let steps = biased.into_iter().chain(steps(model, settings, prompt));
         let chain = LlamaSampler::chain(steps, true);
@@ -134,26 +143,48 @@ fn bias(model: &LlamaModel, biases: &[Bias]) -> Result<LlamaSampler, Error> {
     Ok(LlamaSampler::logit_bias(vocabulary, &biases))
 }
 
-fn grammar(model: &LlamaModel, constraint: &Constraint) -> Result<LlamaSampler, Error> {
-    let (Constraint::Grammar(text) | Constraint::JsonSchema(text)) = constraint;
-    if text.len() > MAX_CONSTRAINT {
-        return Err(invalid(format!("the constraint is longer than {MAX_CONSTRAINT} bytes")));
-    }
-    let converted;
-    let grammar = match constraint {
-        Constraint::Grammar(grammar) => grammar,
-        Constraint::JsonSchema(schema) => {
-            // serde_json also bounds the nesting, which llama.cpp's converter does not.
-            serde_json::from_str::<serde_json::Value>(schema)
-                .map_err(|error| invalid(format!("the JSON schema is not JSON: {error}")))?;
-            converted = json_schema_to_grammar(schema)
-                .map_err(|error| invalid(format!("the JSON schema cannot be made a grammar: {error}")))?;
-            &converted
+fn grammar(model: &LlamaModel, bound: &Bound) -> Result<LlamaSampler, Error> {
+    match bound {
+        Bound::Answer(Constraint::Grammar(grammar)) => {
+            check_length("constraint", grammar)?;
+            compile(model, grammar, None)
         }
-    };
+        Bound::Answer(Constraint::JsonSchema(schema)) => {
+            check_schema("constraint", schema)?;
+            let grammar = json_schema_to_grammar(schema)
+                .map_err(|error| invalid(format!("the JSON schema cannot be made a grammar: {error}")))?;
+            compile(model, &grammar, None)
+        }
+        Bound::Calls(binding) => {
+            check_schema("schema of all tools", &binding.schema)?;
+            compile(model, &binding.grammar()?, binding.trigger)
+        }
+    }
+}
+
+/// Binds from the `trigger` on, if there is one.
+fn compile(model: &LlamaModel, grammar: &str, trigger: Option<&str>) -> Result<LlamaSampler, Error> {
     check_size(grammar)?;
-    LlamaSampler::grammar(model, grammar, "root")
-        .map_err(|error| invalid(format!("the grammar cannot be used: {error}")))
+    match trigger {
+        Some(trigger) => LlamaSampler::grammar_lazy(model, grammar, "root", [trigger], &[]),
+        None => LlamaSampler::grammar(model, grammar, "root"),
+    }
+    .map_err(|error| invalid(format!("the grammar cannot be used: {error}")))
+}
+
+fn check_schema(what: &str, schema: &str) -> Result<(), Error> {
+    check_length(what, schema)?;
+    // serde_json also bounds the nesting, which llama.cpp's converter does not.
+    serde_json::from_str::<serde_json::Value>(schema)
+        .map(drop)
+        .map_err(|error| invalid(format!("the JSON schema is not JSON: {error}")))
+}
+
+fn check_length(what: &str, text: &str) -> Result<(), Error> {
+    match text.len() > MAX_CONSTRAINT {
+        true => Err(invalid(format!("the {what} is longer than {MAX_CONSTRAINT} bytes"))),
+        false => Ok(()),
+    }
 }
 
 fn check_size(grammar: &str) -> Result<(), Error> {

@@ -23,6 +23,7 @@ impl Script {
             name: name.to_owned(),
             context_length: config.n_ctx,
             template: Template::Embedded,
+            tools: true,
             adapters: config.adapters.keys().cloned().collect(),
         };
         Self { text: text.into(), model: Arc::new(model) }
@@ -38,6 +39,7 @@ impl Script {
             Input::Chat(messages) => {
                 messages.iter().map(|message| message.content.len() + BYTES_A_TOKEN).sum()
             }
+            Input::Tools(dialogue) => dialogue.bytes() + dialogue.turns.len() * BYTES_A_TOKEN,
         };
         count(bytes)
     }

@@ -32,7 +32,7 @@ impl StopFilter {
 }
 
 /// Bytes at the end of `text` with which `stop` begins. Never a whole `stop`.
-fn overlap(text: &str, stop: &str) -> usize {
+pub(crate) fn overlap(text: &str, stop: &str) -> usize {
     let mut longest_first = stop.char_indices().rev().map(|(at, _)| at);
     longest_first.find(|&at| text.ends_with(&stop[..at])).unwrap_or(0)
 }

@@ -9,14 +9,14 @@ use std::path::Path;
 
 use jinja::ChatTemplate;
 
-use crate::Template;
+use crate::{Template, calling::Style};
 
 /// The model's chat format.
 #[derive(Debug)]
 pub(crate) enum Format {
     /// Llama-2's own, by token ids.
     Llama2,
-    /// The template in the model's file.
+    /// The template in the model's file, or in its place.
     Jinja(Box<ChatTemplate>),
     /// None: chats are refused.
     None,
@@ -29,6 +29,14 @@ impl Format {
             Self::Llama2 => Template::Llama2,
             Self::Jinja(_) => Template::Embedded,
             Self::None => Template::None,
+        }
+    }
+
+    /// The form of its calls; none if it has no place for tools, or calls them in a form that is not known.
+    pub fn style(&self) -> Option<Style> {
+        match self {
+            Self::Jinja(template) => template.style(),
+            Self::Llama2 | Self::None => None,
         }
     }
 }

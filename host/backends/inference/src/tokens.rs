@@ -11,6 +11,7 @@ use llama_cpp_2::{model::LlamaModel, token::LlamaToken, token_type::LlamaTokenAt
 
 use crate::{
     Error, Input, Message,
+    calling::no_tools,
     template::{
         Format,
         jinja::Part,
@@ -109,6 +110,13 @@ impl Vocabulary {
                 let inert = |text: &str| neutralise(text, specials());
                 self.encode_parts(&template.parts(messages, ending == Ending::Open, inert)?)
             }
+            (Input::Tools(dialogue), Format::Jinja(template)) => {
+                // What has no letters has no power.
+                let specials = || self.specials.iter().map(|special| special.text.as_str());
+                let named = || specials().filter(|text| !text.trim().is_empty());
+                self.encode_parts(&template.parts_with_tools(dialogue, |text| neutralise(text, named()))?)
+            }
+            (Input::Tools(_), Format::Llama2 | Format::None) => return Err(no_tools()),
             (Input::Chat(_), Format::None) => {
                 let message = "the model has no chat template; give it a prompt";
                 return Err(Error::InvalidArgument(message.into()));

@@ -52,7 +52,7 @@ async fn answer(config: Config) -> Vec<Scored> {
         for event in generation.next(16).await.unwrap() {
             match event {
                 Event::Scored(tokens) => scored.extend(tokens),
-                Event::Delta(_) => {}
+                Event::Delta(_) | Event::Call(_) => {}
                 Event::Done { .. } => return scored,
             }
         }

@@ -1,10 +1,12 @@
 //! `corral:host/inference`: text generation.
 
+mod tools;
+
 use super::{
     milliseconds,
     wit::corral::host::inference::{
         Bias, Candidate, Constraint, Done, Error, Event, Finish, Host, HostGeneration, Input, Message, Model,
-        Options, Overflow, Owner, Role, Scored, Template, Usage,
+        Options, Overflow, Owner, Role, Scored, Template, ToolMessage, Toolbox, Usage,
     },
 };
 use crate::guest::{Client, State, allowance::Allowance};
@@ -12,6 +14,7 @@ use corral_inference::{self as backend, Generation};
 use corral_telemetry::{Record, calls::Interface};
 use std::time::Duration;
 use tokio::time::Instant;
+pub use tools::RunningTools;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
 /// How long a guest waits for an event before it hears that the work goes on.
@@ -23,6 +26,23 @@ pub(super) struct Inference;
 pub struct Running {
     generation: Generation,
     granted: u32,
+}
+
+impl Running {
+    async fn next(&mut self, max: u32) -> Result<Vec<backend::Event>, backend::Error> {
+        self.generation.next(usize::try_from(max).unwrap_or(usize::MAX).max(1)).await
+    }
+
+    /// Once the answer is complete, what it did not take is free again.
+    fn settle(&mut self, events: &[backend::Event], record: &Record, allowance: &mut Allowance) {
+        for event in events {
+            if let backend::Event::Done { usage, .. } = event {
+                record.generation(usage);
+                allowance
+                    .give_back(std::mem::take(&mut self.granted).saturating_sub(usage.completion_tokens));
+            }
+        }
+    }
 }
 
 impl HasData for Inference {
@@ -86,27 +106,29 @@ impl Host for View<'_> {
         input: Input,
         options: Options,
     ) -> wasmtime::Result<Result<Resource<Running>, Error>> {
+        Ok(match self.begin(model, input.into(), options).await {
+            Ok(running) => Ok(self.table.push(running)?),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn calls_tools(&mut self, model: Option<String>) -> wasmtime::Result<Result<bool, Error>> {
         let Some(model) = self.allowance.model(model) else { return Ok(Err(Error::NoSuchModel)) };
-        let deadline = self.deadline.into_std();
-        let mut options = self.options(options);
-        // Set aside what the answer may become. Where that is less than asked for, it ends there.
-        let wanted = options.max_tokens.unwrap_or_else(|| self.models.max_tokens(model.as_deref()));
-        let Some(granted) = self.allowance.set_aside(wanted) else {
-            tracing::warn!("the component has used up limits.tokens");
-            return Ok(Err(Error::Unavailable));
-        };
-        options.max_tokens = Some(granted);
-        match self
-            .calls
-            .time("generate", self.models.generate(model.as_deref(), input.into(), options, deadline))
-            .await
-        {
-            Ok(generation) => Ok(Ok(self.table.push(Running { generation, granted })?)),
-            Err(error) => {
-                self.allowance.give_back(granted);
-                Ok(Err(error.into()))
-            }
-        }
+        Ok(self.models.describe(model.as_deref()).await.map(|model| model.tools).map_err(Error::from))
+    }
+
+    async fn generate_with_tools(
+        &mut self,
+        model: Option<String>,
+        messages: Vec<ToolMessage>,
+        tools: Toolbox,
+        options: Options,
+    ) -> wasmtime::Result<Result<Resource<RunningTools>, Error>> {
+        let input = backend::Input::Tools(tools::dialogue(messages, tools));
+        Ok(match self.begin(model, input, options).await {
+            Ok(running) => Ok(self.table.push(RunningTools(running))?),
+            Err(error) => Err(error),
+        })
     }
 
     async fn prepare(
@@ -138,6 +160,35 @@ impl Host for View<'_> {
 }
 
 impl View<'_> {
+    async fn begin(
+        &mut self,
+        model: Option<String>,
+        input: backend::Input,
+        options: Options,
+    ) -> Result<Running, Error> {
+        let Some(model) = self.allowance.model(model) else { return Err(Error::NoSuchModel) };
+        let deadline = self.deadline.into_std();
+        let mut options = self.options(options);
+        // Set aside what the answer may become. Where that is less than asked for, it ends there.
+        let wanted = options.max_tokens.unwrap_or_else(|| self.models.max_tokens(model.as_deref()));
+        let Some(granted) = self.allowance.set_aside(wanted) else {
+            tracing::warn!("the component has used up limits.tokens");
+            return Err(Error::Unavailable);
+        };
+        options.max_tokens = Some(granted);
+        match self
+            .calls
+            .time("generate", self.models.generate(model.as_deref(), input, options, deadline))
+            .await
+        {
+            Ok(generation) => Ok(Running { generation, granted }),
+            Err(error) => {
+                self.allowance.give_back(granted);
+                Err(error.into())
+            }
+        }
+    }
+
     /// A client's share is its own: a guest divides it, and cannot name another client's.
     fn owner(&self, owner: Owner) -> backend::Owner {
         match owner {
@@ -174,21 +225,15 @@ impl HostGeneration for View<'_> {
         running: Resource<Running>,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<Event>, Error>> {
-        let Running { generation, granted } = self.table.get_mut(&running)?;
-        let max = usize::try_from(max).unwrap_or(usize::MAX).max(1);
-        let next = tokio::time::timeout(PATIENCE, generation.next(max));
+        let running = self.table.get_mut(&running)?;
+        let next = tokio::time::timeout(PATIENCE, running.next(max));
         let events = match self.calls.time("next", next).await {
             Err(_elapsed) => return Ok(Ok(vec![Event::Waiting])),
             Ok(Err(error)) => return Ok(Err(error.into())),
             Ok(Ok(events)) => events,
         };
-        for event in &events {
-            if let backend::Event::Done { usage, .. } = event {
-                self.record.generation(usage);
-                self.allowance.give_back(std::mem::take(granted).saturating_sub(usage.completion_tokens));
-            }
-        }
-        Ok(Ok(events.into_iter().map(Event::from).collect()))
+        running.settle(&events, self.record, self.allowance);
+        Ok(Ok(events.into_iter().filter_map(told).collect()))
     }
 
     async fn drop(&mut self, running: Resource<Running>) -> wasmtime::Result<()> {
@@ -244,20 +289,22 @@ impl From<backend::Model> for Model {
     }
 }
 
-impl From<backend::Event> for Event {
-    fn from(event: backend::Event) -> Self {
-        match event {
-            backend::Event::Delta(text) => Self::Delta(text),
-            backend::Event::Scored(tokens) => Self::Scored(tokens.into_iter().map(Scored::from).collect()),
-            backend::Event::Done { finish, usage } => {
-                let finish = match finish {
-                    backend::Finish::Stop => Finish::Stop,
-                    backend::Finish::Length => Finish::Length,
-                };
-                Self::Done(Done { finish, usage: usage.into() })
-            }
-        }
-    }
+/// Calls are only made of tools, and none were offered.
+fn told(event: backend::Event) -> Option<Event> {
+    Some(match event {
+        backend::Event::Delta(text) => Event::Delta(text),
+        backend::Event::Scored(tokens) => Event::Scored(tokens.into_iter().map(Scored::from).collect()),
+        backend::Event::Done { finish, usage } => Event::Done(done(finish, usage)),
+        backend::Event::Call(_) => return None,
+    })
+}
+
+fn done(finish: backend::Finish, usage: backend::Usage) -> Done {
+    let finish = match finish {
+        backend::Finish::Stop => Finish::Stop,
+        backend::Finish::Length => Finish::Length,
+    };
+    Done { finish, usage: usage.into() }
 }
 
 impl From<backend::Scored> for Scored {

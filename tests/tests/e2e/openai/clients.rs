@@ -96,3 +96,37 @@ async fn langchain_finds_what_it_expects() -> Result<()> {
     assert_eq!((&seen["dimensions"], &seen["query"]), (&json!([384, 384]), &json!(384)));
     Ok(())
 }
+
+#[tokio::test]
+async fn openais_package_for_python_has_a_tool_called() -> Result<()> {
+    let host = super::tools::host().await?;
+    let seen = driven(&corral_services::python()?, "tools.py", &host, "none").await?;
+    let expected = json!({
+        "finish_reason": "tool_calls",
+        "content": null,
+        "call": ["function", "get_weather", ["town", "unit"]],
+        "answer": "str",
+        "events": true,
+        "streamed": ["tool_calls", "get_weather", true],
+        "third": true,
+        "refusal": ["messages[1].tool_call_id", "invalid_value"],
+    });
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn openais_package_for_node_has_a_tool_called() -> Result<()> {
+    let host = super::tools::host().await?;
+    let node = root().join(".corral/javascript/bin/node");
+    anyhow::ensure!(node.exists(), "{} is missing: run `make examples`", node.display());
+    let seen = driven(&node, "tools.mjs", &host, "none").await?;
+    assert_eq!((&seen["finishReason"], &seen["answer"]), (&json!("tool_calls"), &json!("string")), "{seen}");
+    assert_eq!(seen["call"], json!(["function", "get_weather", ["town", "unit"]]));
+    assert_eq!((&seen["streamed"], &seen["ran"]), (&json!(true), &json!(["town", "unit"])), "{seen}");
+    assert_eq!(
+        seen["roles"].as_array().map(|roles| &roles[..3]),
+        Some(&[json!("user"), json!("assistant"), json!("tool")][..])
+    );
+    Ok(())
+}

@@ -13,7 +13,7 @@ async fn what_a_request_may_not_say_is_a_400_that_names_it() -> Result<()> {
     for (name, value, code) in [
         ("temperature", json!(3), "decimal_above_max_value"),
         ("max_tokens", json!("many"), "invalid_type"),
-        ("tools", json!([{ "type": "function" }]), "unsupported_parameter"),
+        ("functions", json!([{ "name": "f" }]), "unsupported_parameter"),
         ("n", json!(2), "unsupported_value"),
         ("colour", json!("blue"), "unknown_parameter"),
     ] {

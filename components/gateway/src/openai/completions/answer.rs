@@ -6,7 +6,7 @@ use super::event::{Done, Event};
 use super::form::{End, Form};
 use crate::chat::{self, Sources, Trimmed};
 use crate::corral::chat::turns;
-use crate::corral::host::inference::{self, Scored};
+use crate::corral::host::inference::{self, Finish, Scored, ToolCall};
 use crate::failure::Failure;
 
 /// What every part of an answer repeats.
@@ -23,6 +23,7 @@ pub struct Answer<F> {
     form: F,
     head: Head,
     text: String,
+    calls: Vec<ToolCall>,
     /// None unless they were asked for.
     scored: Option<Vec<Scored>>,
     read: Read,
@@ -71,7 +72,7 @@ struct PromptTokens {
 impl<F: Form> Answer<F> {
     pub fn new(head: Head, form: F, with_logprobs: bool) -> Self {
         let scored = with_logprobs.then(Vec::new);
-        Self { form, head, text: String::new(), scored, read: Read::default(), done: None }
+        Self { form, head, text: String::new(), calls: Vec::new(), scored, read: Read::default(), done: None }
     }
 
     pub fn take(&mut self, event: Event) {
@@ -80,6 +81,7 @@ impl<F: Form> Answer<F> {
             Event::Trimmed(trimmed) => self.read.trimmed = Some(trimmed),
             Event::Scored(tokens) => self.scored.get_or_insert_default().extend(tokens),
             Event::Delta(text) => self.text.push_str(&text),
+            Event::Call(call) => self.calls.push(call),
             Event::Done(done) => self.done = Some(done),
             Event::Waiting => {}
         }
@@ -91,10 +93,19 @@ impl<F: Form> Answer<F> {
         let end = End {
             scored: self.scored,
             corral: done.persisted.map(|persisted| Corral::new(self.read, persisted)),
-            finish_reason: chat::finish_reason(done.finish),
+            finish_reason: finish_reason(done.finish, !self.calls.is_empty()),
+            calls: self.calls,
         };
         let choices = [self.form.whole(self.text, end)];
         Ok(Body { head: self.head, object: F::WHOLE, choices, usage: done.usage.into() })
+    }
+}
+
+/// Why an answer ended, in which tools were `called` or not.
+pub fn finish_reason(finish: Finish, called: bool) -> &'static str {
+    match finish {
+        Finish::Stop if called => "tool_calls",
+        finish => chat::finish_reason(finish),
     }
 }
 
@@ -131,6 +142,11 @@ pub mod samples {
         Event::Done(Done { finish, usage, persisted })
     }
 
+    pub fn call(id: &str) -> Event {
+        let (name, arguments) = ("f".to_owned(), "{\"a\": 1}".to_owned());
+        Event::Call(ToolCall { id: id.to_owned(), name, arguments })
+    }
+
     pub fn delta(text: &str) -> Event {
         Event::Delta(text.to_owned())
     }
@@ -140,14 +156,14 @@ pub mod samples {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::samples::{delta, done, head};
+    use super::samples::{call, delta, done, head};
     use super::*;
     use crate::openai::completions::chat::Chat;
     use crate::openai::completions::logprobs::samples::scored;
     use crate::sse::samples::source;
 
     fn body(with_logprobs: bool, events: Vec<Event>) -> Value {
-        let mut answer = Answer::new(head(), Chat, with_logprobs);
+        let mut answer = Answer::new(head(), Chat::default(), with_logprobs);
         events.into_iter().for_each(|event| answer.take(event));
         serde_json::to_value(answer.body().unwrap()).unwrap()
     }
@@ -168,6 +184,17 @@ mod tests {
             },
         });
         assert_eq!(body(false, vec![delta("Hi"), Event::Waiting, delta(" there!"), done(None)]), expected);
+    }
+
+    #[test]
+    fn calls_are_the_messages_own_and_the_reason() {
+        let called = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}});
+        let calls = &body(false, vec![call("1"), call("2"), done(None)])["choices"][0];
+        let message = json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": [called("1"), called("2")]});
+        assert_eq!((&calls["message"], &calls["finish_reason"]), (&message, &json!("tool_calls")));
+        let said = &body(false, vec![delta("Look."), call("1"), done(None)])["choices"][0]["message"];
+        assert_eq!((&said["content"], &said["tool_calls"]), (&json!("Look."), &json!([called("1")])));
+        assert_eq!(finish_reason(Finish::Length, true), "length");
     }
 
     #[test]
@@ -200,7 +227,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_a_failure() {
-        let mut answer = Answer::new(head(), Chat, false);
+        let mut answer = Answer::new(head(), Chat::default(), false);
         answer.take(delta("Hi"));
         assert!(matches!(answer.body(), Err(Failure::Unavailable)));
     }

@@ -6,10 +6,9 @@ use std::mem;
 
 use serde::Serialize;
 
-use super::answer::{Corral, Head, Read, Usage};
+use super::answer::{Corral, Head, Read, Usage, finish_reason};
 use super::event::{Done, Event};
 use super::form::{End, Form};
-use crate::chat;
 use crate::corral::host::inference::Scored;
 use crate::failure::Failure;
 use crate::reply::Error;
@@ -22,6 +21,8 @@ pub struct Chunks<F> {
     with_usage: bool,
     /// Tokens whose text has not come yet.
     scored: Vec<Scored>,
+    /// Whether tools were called.
+    called: bool,
     read: Read,
     stage: Stage,
 }
@@ -48,7 +49,15 @@ const END: &[u8] = b"data: [DONE]\n\n";
 
 impl<F: Form> Chunks<F> {
     pub fn new(head: Head, form: F, with_usage: bool) -> Self {
-        Self { form, head, with_usage, scored: Vec::new(), read: Read::default(), stage: Stage::Fresh }
+        Self {
+            form,
+            head,
+            with_usage,
+            scored: Vec::new(),
+            called: false,
+            read: Read::default(),
+            stage: Stage::Fresh,
+        }
     }
 
     pub fn are_over(&self) -> bool {
@@ -78,6 +87,12 @@ impl<F: Form> Chunks<F> {
                     let piece = self.form.piece(text, scored);
                     self.chunk(&mut bytes, piece);
                 }
+                Event::Call(call) => {
+                    self.called = true;
+                    if let Some(part) = self.form.call(call) {
+                        self.chunk(&mut bytes, part);
+                    }
+                }
                 Event::Done(done) => self.end(&mut bytes, done),
             }
         }
@@ -99,7 +114,8 @@ impl<F: Form> Chunks<F> {
             corral: done.persisted.map(|persisted| Corral::new(read, persisted)),
             // Of tokens whose text never came, such as the beginning of a character.
             scored: self.scored(),
-            finish_reason: chat::finish_reason(done.finish),
+            calls: Vec::new(),
+            finish_reason: finish_reason(done.finish, self.called),
         };
         let ending = self.form.ending(end);
         self.chunk(bytes, ending);
@@ -138,7 +154,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::openai::completions::answer::samples::{delta, done, head};
+    use crate::openai::completions::answer::samples::{call, delta, done, head};
     use crate::openai::completions::chat::Chat;
     use crate::openai::completions::logprobs::samples::scored;
     use crate::sse::samples::source;
@@ -164,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_stream_begins_with_the_role_and_ends_with_its_reason() {
-        let mut chunks = Chunks::new(head(), Chat, false);
+        let mut chunks = Chunks::new(head(), Chat::default(), false);
         let mut bytes = chunks.write(vec![Event::Waiting]);
         bytes.extend(chunks.write(vec![delta("Hi"), delta(" \"there\"\n")]));
         assert!(!chunks.are_over());
@@ -183,7 +199,7 @@ mod tests {
 
     #[test]
     fn usage_comes_last_in_a_chunk_without_choices_and_is_null_before() {
-        let bytes = Chunks::new(head(), Chat, true).write(vec![delta("Hi"), done(None)]);
+        let bytes = Chunks::new(head(), Chat::default(), true).write(vec![delta("Hi"), done(None)]);
         let mut events = read(&bytes);
         assert_eq!(events.pop(), Some(json!("[DONE]")));
         let last = events.pop().unwrap();
@@ -197,8 +213,26 @@ mod tests {
     }
 
     #[test]
+    fn each_call_is_a_chunk_with_its_place() {
+        let events = vec![delta("Look."), call("1"), call("2"), done(None)];
+        let called = |index: u32, id: &str| {
+            let function = json!({"name": "f", "arguments": "{\"a\": 1}"});
+            json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]})
+        };
+        let expected = [
+            chunk(json!({"role": "assistant", "content": ""}), json!(null)),
+            chunk(json!({"content": "Look."}), json!(null)),
+            chunk(called(0, "1"), json!(null)),
+            chunk(called(1, "2"), json!(null)),
+            chunk(json!({}), json!("tool_calls")),
+            json!("[DONE]"),
+        ];
+        assert_eq!(read(&Chunks::new(head(), Chat::default(), false).write(events)), expected);
+    }
+
+    #[test]
     fn a_turn_tells_its_sources_with_its_reason() {
-        let bytes = Chunks::new(head(), Chat, false).write(vec![
+        let bytes = Chunks::new(head(), Chat::default(), false).write(vec![
             Event::Sources(vec![source()]),
             delta("Hi"),
             done(Some(true)),
@@ -224,7 +258,7 @@ mod tests {
             Event::Scored(vec![scored("x")]),
             done(None),
         ];
-        let tokens: Vec<_> = read(&Chunks::new(head(), Chat, false).write(events))
+        let tokens: Vec<_> = read(&Chunks::new(head(), Chat::default(), false).write(events))
             .iter()
             .map(|event| event["choices"][0]["logprobs"]["content"].as_array().map_or(0, Vec::len))
             .collect();
@@ -233,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_failure_ends_the_stream_with_its_words_and_no_done() {
-        let mut chunks = Chunks::new(head(), Chat, true);
+        let mut chunks = Chunks::new(head(), Chat::default(), true);
         chunks.write(vec![delta("Hi")]);
         let expected = json!({"error": {
             "message": "The answer took too long.", "type": "server_error", "param": null, "code": "timeout",
@@ -244,7 +278,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_told() {
-        let mut chunks = Chunks::new(head(), Chat, false);
+        let mut chunks = Chunks::new(head(), Chat::default(), false);
         assert_eq!(read(&chunks.write(Vec::new()))[0]["error"]["code"], "unavailable");
         assert!(chunks.are_over());
     }

@@ -1,7 +1,7 @@
 //! What happens in an answer, whether the model gives it or the chat logic, as a session's turn.
 
 use crate::corral::chat::turns;
-use crate::corral::host::inference::{self, Finish, Scored, Usage};
+use crate::corral::host::inference::{self, Finish, Scored, ToolCall, Usage};
 
 pub enum Event {
     Sources(Vec<turns::Source>),
@@ -9,6 +9,7 @@ pub enum Event {
     /// Tokens whose text is in the next delta.
     Scored(Vec<Scored>),
     Delta(String),
+    Call(ToolCall),
     Waiting,
     Done(Done),
 }
@@ -27,6 +28,19 @@ impl From<inference::Event> for Event {
             inference::Event::Delta(text) => Self::Delta(text),
             inference::Event::Waiting => Self::Waiting,
             inference::Event::Done(inference::Done { finish, usage }) => {
+                Self::Done(Done { finish, usage, persisted: None })
+            }
+        }
+    }
+}
+
+impl From<inference::ToolEvent> for Event {
+    fn from(event: inference::ToolEvent) -> Self {
+        match event {
+            inference::ToolEvent::Delta(text) => Self::Delta(text),
+            inference::ToolEvent::Call(call) => Self::Call(call),
+            inference::ToolEvent::Waiting => Self::Waiting,
+            inference::ToolEvent::Done(inference::Done { finish, usage }) => {
                 Self::Done(Done { finish, usage, persisted: None })
             }
         }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::answer::Corral;
-use crate::corral::host::inference::Scored;
+use crate::corral::host::inference::{Scored, ToolCall};
 
 pub trait Form {
     /// What an answer's id begins with.
@@ -25,6 +25,9 @@ pub trait Form {
     /// A piece of text with its tokens, if they were asked for.
     fn piece(&mut self, text: String, scored: Option<Vec<Scored>>) -> Self::Part;
 
+    /// A call, if the answer can have one.
+    fn call(&mut self, call: ToolCall) -> Option<Self::Part>;
+
     fn ending(&mut self, end: End) -> Self::Part;
 }
 
@@ -32,6 +35,8 @@ pub trait Form {
 pub struct End {
     /// Tokens, if they were asked for: all of them, or of a part those whose text never came.
     pub scored: Option<Vec<Scored>>,
+    /// All calls; of a part none.
+    pub calls: Vec<ToolCall>,
     /// What a session's turn has besides.
     pub corral: Option<Corral>,
     pub finish_reason: &'static str,

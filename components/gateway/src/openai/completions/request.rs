@@ -1,8 +1,8 @@
 //! The body of a request for a chat completion, and what all requests for completions have in common.
 
 use super::chat::Chat;
-use super::{format, messages, options, owner, session, unsupported};
-use crate::corral::host::inference::{Message, Options};
+use super::{format, messages, options, owner, session, tools, unsupported};
+use crate::corral::host::inference::{Message, Options, ToolMessage, Toolbox};
 use crate::failure::Failure;
 use crate::openai::field::{Field, Object};
 use crate::openai::{self, Mistake};
@@ -24,6 +24,8 @@ pub enum Asked {
     Prompt(String),
     /// A conversation, all of it.
     Messages(Vec<Message>),
+    /// A conversation in which tools may be called, or were.
+    Tools(Vec<ToolMessage>, Toolbox),
     /// The server keeps the conversation: this is its next turn, under a name of the client's if it has one.
     Turn { session: String, id: Option<String>, message: String },
 }
@@ -49,10 +51,12 @@ impl Request<Chat> {
     }
 
     fn from_body(body: &Object, text: &str, input: &Input) -> Result<Self, Mistake> {
-        let names = [NAMES, options::NAMES, options::NAMES_OF_CHAT, format::NAMES, &owner::NAMES].concat();
+        let names =
+            [NAMES, options::NAMES, options::NAMES_OF_CHAT, format::NAMES, tools::NAMES, &owner::NAMES]
+                .concat();
         unsupported::check(body, &names, unsupported::OF_CHAT)?;
         let model = body.required("model")?.text(1..=MODEL_BYTES)?.to_owned();
-        let asked = asked(body, input)?;
+        let asked = asked(body, text, input)?;
         let delivery = delivery(body)?;
         let options = Options {
             max_tokens: options::max_tokens(body)?,
@@ -61,19 +65,45 @@ impl Request<Chat> {
             owner: Some(owner::read(body)?),
             ..options::read(body)?
         };
-        Ok(Self { model, asked, options, delivery, form: Chat })
+        check(&asked, &options)?;
+        Ok(Self { model, asked, options, delivery, form: Chat::default() })
     }
 }
 
-fn asked(body: &Object, input: &Input) -> Result<Asked, Mistake> {
+fn asked(body: &Object, text: &str, input: &Input) -> Result<Asked, Mistake> {
     let said = body.required("messages")?;
+    let toolbox = tools::read(body, text)?;
     match session::read(body, input)? {
-        None => messages::read(&said).map(Asked::Messages),
+        None => {
+            let messages = messages::read(&said)?;
+            let plain = messages::plain(&messages).filter(|_| !tools::are_offered(&toolbox));
+            Ok(plain.map_or(Asked::Tools(messages, toolbox), Asked::Messages))
+        }
+        Some(_) if tools::are_offered(&toolbox) => {
+            let reason =
+                "A session's turn is answered by the application's chat logic, which takes no tools.";
+            Err(Mistake::unsupported("tools", reason))
+        }
         Some(session) => {
             let id = session::turn_id(input)?;
             Ok(Asked::Turn { session, id, message: messages::last(&said)? })
         }
     }
+}
+
+/// What does not go together with tools.
+fn check(asked: &Asked, options: &Options) -> Result<(), Mistake> {
+    let Asked::Tools(_, toolbox) = asked else { return Ok(()) };
+    if options.log_probabilities.is_some() {
+        let reason = "Log-probabilities are told of answers without tools.";
+        return Err(Mistake::unsupported("logprobs", reason));
+    }
+    if options.constraint.is_some() && tools::are_offered(toolbox) {
+        let message = "'response_format' and 'grammar' bind the whole answer, and calls of tools are no such answer: \
+                       leave them out, or let 'tool_choice' be 'none'.";
+        return Err(Mistake::out_of_place("response_format", message));
+    }
+    Ok(())
 }
 
 pub fn delivery(body: &Object) -> Result<Delivery, Mistake> {
@@ -120,6 +150,13 @@ mod tests {
         body
     }
 
+    /// The same with a tool besides.
+    fn with_tool(name: &str, value: Value) -> Value {
+        let mut body = with(name, value);
+        body["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+        body
+    }
+
     /// Status, param and code.
     fn refused(input: &Input) -> (u16, Value, Value) {
         let reply = Reply::refusal(Request::<Chat>::read(input).unwrap_err(), Dialect::OpenAi);
@@ -135,6 +172,23 @@ mod tests {
         assert!(messages[0].role == Role::User && messages[0].content == "Hi");
         assert!(matches!(request.options.owner, Some(Owner::Client(division)) if division.is_empty()));
         assert!(request.options.max_tokens.is_none() && request.options.adapter.is_none());
+    }
+
+    #[test]
+    fn tools_that_may_be_called_or_were_make_it_a_conversation_with_tools() {
+        let asked = |body: Value| Request::<Chat>::read(&input(&body)).unwrap().asked;
+        assert!(matches!(asked(with_tool("n", json!(1))), Asked::Tools(messages, toolbox)
+            if messages.len() == 1 && toolbox.tools.len() == 1));
+        let none = || with_tool("tool_choice", json!("none"));
+        assert!(matches!(asked(none()), Asked::Messages(_)));
+        let mut called = none();
+        called["messages"] = json!([
+            {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "1", "content": "x"},
+        ]);
+        called["response_format"] = json!({"type": "json_object"});
+        assert!(matches!(asked(called), Asked::Tools(messages, _) if messages.len() == 2));
+        assert!(matches!(asked(with("tools", json!([]))), Asked::Messages(_)));
     }
 
     #[test]
@@ -182,7 +236,19 @@ mod tests {
             (with("model", json!("")), json!("model"), json!("empty_string")),
             (with("messages", json!({})), json!("messages"), json!("invalid_type")),
             (with("max_token", json!(5)), json!("max_token"), json!("unknown_parameter")),
-            (with("tools", json!([{}])), json!("tools"), json!("unsupported_parameter")),
+            (with("tools", json!([{}])), json!("tools[0].type"), json!("missing_required_parameter")),
+            (with("functions", json!([{"name": "f"}])), json!("functions"), json!("unsupported_parameter")),
+            (with_tool("logprobs", json!(true)), json!("logprobs"), json!("unsupported_parameter")),
+            (
+                with_tool("response_format", json!({"type": "json_object"})),
+                json!("response_format"),
+                json!(null),
+            ),
+            (
+                with_tool("metadata", json!({"session_id": "s"})),
+                json!("tools"),
+                json!("unsupported_parameter"),
+            ),
             (with("temperature", json!(3)), json!("temperature"), json!("decimal_above_max_value")),
             (
                 with("response_format", json!({"type": "x"})),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::answer::Corral;
 use super::form::{End, Form};
 use super::logprobs::{LEAST, text as token_text};
-use crate::corral::host::inference::{Candidate, Scored};
+use crate::corral::host::inference::{Candidate, Scored, ToolCall};
 
 #[derive(Debug, Default)]
 pub struct Text {
@@ -88,6 +88,10 @@ impl Form for Text {
         self.choice(text, scored)
     }
 
+    fn call(&mut self, _: ToolCall) -> Option<Choice> {
+        None
+    }
+
     fn ending(&mut self, end: End) -> Choice {
         let choice = self.choice(String::new(), end.scored);
         Choice { finish_reason: Some(end.finish_reason), corral: end.corral, ..choice }
@@ -111,7 +115,7 @@ mod tests {
     use crate::openai::completions::logprobs::samples::{candidate, scored};
 
     fn end(scored: Option<Vec<Scored>>) -> End {
-        End { scored, corral: None, finish_reason: "stop" }
+        End { scored, calls: Vec::new(), corral: None, finish_reason: "stop" }
     }
 
     fn shown(choice: Choice) -> Value {

@@ -8,18 +8,15 @@ use crate::openai::field::Object;
 /// A parameter, whether a value asks for nothing, and why others are refused.
 pub type Row = (&'static str, fn(&Value) -> bool, &'static str);
 
-pub const NO_TOOLS: &str = "This server calls no tools.";
+pub const NO_FUNCTIONS: &str = "Functions are the older form of tools: send `tools`.";
 const TEXT_ALONE: &str = "This server answers in text.";
 const NO_REASONING: &str = "How long a model thinks is the model's own affair.";
 const OWN_CACHE: &str = "What is cached, and for how long, is chosen here.";
 
 /// What an answer to a conversation cannot have.
 pub const OF_CHAT: &[Row] = &[
-    ("tools", is_empty, NO_TOOLS),
-    ("tool_choice", |value| value == "none" || value == "auto", NO_TOOLS),
-    ("parallel_tool_calls", Value::is_boolean, NO_TOOLS),
-    ("functions", is_empty, NO_TOOLS),
-    ("function_call", |value| value == "none" || value == "auto", NO_TOOLS),
+    ("functions", is_empty, NO_FUNCTIONS),
+    ("function_call", |value| value == "none" || value == "auto", NO_FUNCTIONS),
     ("web_search_options", |_| false, "This server searches no web."),
     ("modalities", |value| *value == json!(["text"]), TEXT_ALONE),
     ("audio", |_| false, TEXT_ALONE),
@@ -67,12 +64,8 @@ mod tests {
     #[test]
     fn values_that_ask_for_nothing_pass() {
         for (name, value) in [
-            ("tools", json!([])),
             ("functions", json!([])),
-            ("tool_choice", json!("auto")),
             ("function_call", json!("none")),
-            ("parallel_tool_calls", json!(true)),
-            ("parallel_tool_calls", json!(false)),
             ("modalities", json!(["text"])),
             ("service_tier", json!("auto")),
             ("store", json!(false)),
@@ -89,9 +82,9 @@ mod tests {
     #[test]
     fn every_other_value_is_refused_by_its_name() {
         for (name, value) in [
-            ("tools", json!([{"type": "function"}])),
-            ("tool_choice", json!("required")),
             ("functions", json!({})),
+            ("functions", json!([{"name": "f"}])),
+            ("function_call", json!({"name": "f"})),
             ("modalities", json!(["text", "audio"])),
             ("audio", json!({"voice": "alloy"})),
             ("prediction", json!({"type": "content"})),
@@ -102,7 +95,6 @@ mod tests {
             ("prompt_cache_options", json!({"mode": "explicit"})),
             ("moderation", json!({"model": "x"})),
             ("store", json!(true)),
-            ("parallel_tool_calls", json!("yes")),
         ] {
             let mistake = checked(json!({name: value})).unwrap_err();
             assert_eq!((mistake.param.as_deref(), mistake.code), (Some(name), Some("unsupported_parameter")));

@@ -53,7 +53,7 @@ fn events(answer: Prepared) -> Result<Vec<Event>, Error> {
 fn text_of(events: &[Event]) -> String {
     let text = |event: &Event| match event {
         Event::Delta(text) => text.clone(),
-        Event::Scored(_) | Event::Done { .. } => String::new(),
+        Event::Scored(_) | Event::Call(_) | Event::Done { .. } => String::new(),
     };
     events.iter().map(text).collect()
 }

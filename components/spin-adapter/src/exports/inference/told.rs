@@ -22,20 +22,20 @@ impl From<backend::Model> for Model {
     }
 }
 
-impl From<backend::Event> for Event {
-    fn from(event: backend::Event) -> Self {
-        match event {
-            backend::Event::Delta(text) => Self::Delta(text),
-            backend::Event::Scored(tokens) => Self::Scored(tokens.into_iter().map(Scored::from).collect()),
-            backend::Event::Done { finish, usage } => {
-                let finish = match finish {
-                    backend::Finish::Stop => Finish::Stop,
-                    backend::Finish::Length => Finish::Length,
-                };
-                Self::Done(Done { finish, usage: usage.into() })
-            }
+/// Calls are only made of tools, and none are offered.
+pub fn told(event: backend::Event) -> Option<Event> {
+    Some(match event {
+        backend::Event::Delta(text) => Event::Delta(text),
+        backend::Event::Scored(tokens) => Event::Scored(tokens.into_iter().map(Scored::from).collect()),
+        backend::Event::Done { finish, usage } => {
+            let finish = match finish {
+                backend::Finish::Stop => Finish::Stop,
+                backend::Finish::Length => Finish::Length,
+            };
+            Event::Done(Done { finish, usage: usage.into() })
         }
-    }
+        backend::Event::Call(_) => return None,
+    })
 }
 
 impl From<backend::Scored> for Scored {

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::chunk::{Chunk, Tokens};
+use super::chunk::{Chunk, Tokens, calls::Calls};
 use crate::{Event, Finish, Scored, Usage, stop::StopFilter};
 
 /// An answer under way.
@@ -14,6 +14,7 @@ pub(super) struct Answer {
     alternatives: usize,
     /// Those of the text that is held back.
     scores: Vec<Scored>,
+    calls: Calls,
     /// Chunks that had text, which are tokens mostly.
     pieces: u32,
     tokens: Option<Tokens>,
@@ -38,6 +39,7 @@ impl Answer {
             stops: StopFilter::new(stops),
             alternatives: alternatives.map_or(0, |count| count as usize),
             scores: Vec::new(),
+            calls: Calls::default(),
             pieces: 0,
             tokens: None,
             finish: None,
@@ -52,7 +54,8 @@ impl Answer {
         if self.finish.is_some() {
             return Vec::new();
         }
-        self.pieces += u32::from(!chunk.text.is_empty() || chunk.thinks);
+        self.pieces += u32::from(!chunk.text.is_empty() || chunk.thinks || !chunk.calls.is_empty());
+        self.calls.add(chunk.calls);
         self.scores.extend(chunk.scores);
         let (mut text, stopped) = self.stops.push(&chunk.text);
         self.is_cut = stopped;
@@ -60,7 +63,11 @@ impl Answer {
         if self.finish.is_some() {
             text.push_str(&self.stops.finish());
         }
-        self.say(text)
+        let mut events = self.say(text);
+        if self.finish.is_some() {
+            events.extend(self.calls.end());
+        }
+        events
     }
 
     /// The server said why it ended; what may still come is what it took.

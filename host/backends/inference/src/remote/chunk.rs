@@ -2,12 +2,13 @@
 //!
 //! Chats and prompts have different fields for the same things; whichever is there is read.
 
+pub(super) mod calls;
 mod scores;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::scores::LogProbs;
+use self::{calls::Piece, scores::LogProbs};
 use super::{failure::Failure, refusal::broken_off};
 use crate::{Finish, Scored};
 
@@ -17,6 +18,8 @@ pub(super) struct Chunk {
     pub text: String,
     /// The model thinks, and does not say it.
     pub thinks: bool,
+    /// Pieces of calls.
+    pub calls: Vec<Piece>,
     pub scores: Vec<Scored>,
     pub finish: Option<Finish>,
     pub tokens: Option<Tokens>,
@@ -42,11 +45,12 @@ impl Chunk {
         let Some(choice) = wire.choices.into_iter().flatten().next() else {
             return Ok(Self { tokens, ..Self::default() });
         };
-        let Delta { content, reasoning_content, reasoning } = choice.delta.unwrap_or_default();
+        let Delta { content, tool_calls, reasoning_content, reasoning } = choice.delta.unwrap_or_default();
         let thinks = [reasoning_content, reasoning].into_iter().flatten().any(|thought| !thought.is_empty());
         Ok(Self {
             text: content.or(choice.text).unwrap_or_default(),
             thinks,
+            calls: tool_calls.unwrap_or_default(),
             scores: choice.logprobs.map(LogProbs::into_scores).unwrap_or_default(),
             finish: choice.finish_reason.as_deref().map(finish).transpose()?,
             tokens,
@@ -55,7 +59,7 @@ impl Chunk {
 
     /// The answer has begun with it.
     pub fn is_token(&self) -> bool {
-        !self.text.is_empty() || self.thinks || self.finish.is_some()
+        !self.text.is_empty() || self.thinks || !self.calls.is_empty() || self.finish.is_some()
     }
 }
 
@@ -63,7 +67,7 @@ fn finish(reason: &str) -> Result<Finish, Failure> {
     match reason {
         "length" => Ok(Finish::Length),
         "abort" | "error" => Err(Failure::Failed("the server gave the answer up".into())),
-        // Also where a filter or a call of a tool ended it: there is no more to come.
+        // Also where a filter or calls of tools ended it: there is no more to come.
         _ => Ok(Finish::Stop),
     }
 }
@@ -87,6 +91,7 @@ struct Choice {
 #[derive(Default, Deserialize)]
 struct Delta {
     content: Option<String>,
+    tool_calls: Option<Vec<Piece>>,
     reasoning_content: Option<String>,
     reasoning: Option<String>,
 }

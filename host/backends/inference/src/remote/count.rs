@@ -80,7 +80,7 @@ impl Counts {
 async fn ask(shared: &Shared, turn: &Turn, input: &Input) -> Result<Count, Failure> {
     let (address, client, model) = (&turn.upstream.address, &shared.client, shared.model.as_str());
     let body = match (turn.facts.counting, input) {
-        (Counting::None, _) => return Ok(Count::Estimate(estimate(input))),
+        (Counting::None, _) | (_, Input::Tools(_)) => return Ok(Count::Estimate(estimate(input))),
         (Counting::Template, Input::Prompt(text) | Input::Marked(text)) => Tokenize::text(text),
         (Counting::Template, Input::Chat(messages)) => {
             let chat = Template { messages: Spoken::all(messages) };
@@ -159,6 +159,8 @@ fn digest(input: &Input) -> Key {
         Input::Chat(messages) => {
             messages.iter().for_each(|message| add(message.role.name(), &message.content));
         }
+        // Only estimates are made of these, which nobody keeps.
+        Input::Tools(_) => add("tools", ""),
     }
     digest.finalize().into()
 }

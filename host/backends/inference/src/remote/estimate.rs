@@ -17,6 +17,10 @@ pub(super) fn estimate(input: &Input) -> u32 {
         Input::Chat(messages) => {
             messages.iter().fold(2 * MARKERS, |sum, message| sum + MARKERS + of(&message.content))
         }
+        Input::Tools(dialogue) => {
+            let bytes = dialogue.bytes() as u64;
+            MARKERS * (2 + (dialogue.turns.len() + dialogue.tools.len()) as u64) + bytes
+        }
     };
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }

@@ -23,7 +23,7 @@ use super::{
     request::Question,
     shared::{STOPPED, Shared},
 };
-use crate::{Error, Event, Options, generation::Message};
+use crate::{Error, Event, Input, Options, generation::Message};
 
 /// How long a server may take, once its answer ended, to say what it took.
 const AFTERMATH: Duration = Duration::from_secs(2);
@@ -89,7 +89,7 @@ impl Job {
     async fn read(&self, answer: &mut Answer, first: Chunk, mut stream: Stream) -> Result<(), Failure> {
         let mut next = Some(first);
         while let Some(chunk) = next {
-            for event in answer.take(chunk) {
+            for event in self.allowed(answer.take(chunk)) {
                 // Waits only if a server sends more pieces than it was allowed tokens. A caller who left
                 // ends the task.
                 let _ = self.events.send(Ok(event)).await;
@@ -104,6 +104,16 @@ impl Job {
             };
         }
         Ok(())
+    }
+
+    /// Without the calls that a server makes beyond the one that it was asked for.
+    fn allowed(&self, events: Vec<Event>) -> impl Iterator<Item = Event> {
+        let one = matches!(&self.question.input, Input::Tools(dialogue) if !dialogue.parallel);
+        let mut calls = 0;
+        events.into_iter().filter(move |event| {
+            calls += u32::from(matches!(event, Event::Call(_)));
+            !(one && calls > 1 && matches!(event, Event::Call(_)))
+        })
     }
 
     async fn within_idle_timeout<T>(

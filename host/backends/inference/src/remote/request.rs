@@ -5,13 +5,17 @@
 //! have it, and to others when the caller asks for it: a strict server refuses what it does not know.
 
 mod extensions;
+mod tools;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use self::extensions::Extensions;
+use self::{
+    extensions::Extensions,
+    tools::{Call, Offer},
+};
 use super::facts::Dialect;
 use crate::{Constraint, Error, Input, Message, Options, input::Settings};
 
@@ -34,6 +38,9 @@ impl Question {
         if options.adapter.is_some() {
             return Err(invalid("the model has no adapters: its server is asked by the model's name alone"));
         }
+        if let Input::Tools(dialogue) = &input {
+            dialogue.check_options(&options)?;
+        }
         let schema = match &options.constraint {
             Some(Constraint::JsonSchema(text) | Constraint::Grammar(text)) if text.len() > MAX_CONSTRAINT => {
                 return Err(invalid(format!("the constraint is longer than {MAX_CONSTRAINT} bytes")));
@@ -48,7 +55,7 @@ impl Question {
     pub fn path(&self) -> &'static [&'static str] {
         match self.input {
             Input::Prompt(_) | Input::Marked(_) => &["completions"],
-            Input::Chat(_) => &["chat", "completions"],
+            Input::Chat(_) | Input::Tools(_) => &["chat", "completions"],
         }
     }
 
@@ -64,6 +71,11 @@ impl Question {
         let (messages, prompt) = match &self.input {
             Input::Prompt(text) | Input::Marked(text) => (None, Some(text.as_str())),
             Input::Chat(messages) => (Some(Spoken::all(messages)), None),
+            Input::Tools(dialogue) => (Some(dialogue.turns.iter().map(Spoken::turn).collect()), None),
+        };
+        let offer = match &self.input {
+            Input::Tools(dialogue) => Offer::of(dialogue),
+            Input::Prompt(_) | Input::Marked(_) | Input::Chat(_) => Offer::default(),
         };
         // llama-server takes none for not asked.
         let alternatives = log_probabilities.map(|count| match dialect {
@@ -78,6 +90,7 @@ impl Question {
             response_format: self.response_format(dialect),
             messages,
             prompt,
+            offer,
             stream: true,
             stream_options: StreamOptions { include_usage: true },
             max_tokens,
@@ -108,12 +121,21 @@ impl Question {
 pub(super) struct Spoken<'a> {
     role: &'static str,
     content: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
 }
 
 impl<'a> Spoken<'a> {
     /// All messages of a chat.
     pub fn all(messages: &'a [Message]) -> Vec<Self> {
-        let spoken = |message: &'a Message| Self { role: message.role.name(), content: &message.content };
+        let spoken = |message: &'a Message| Self {
+            role: message.role.name(),
+            content: &message.content,
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+        };
         messages.iter().map(spoken).collect()
     }
 }
@@ -126,6 +148,8 @@ pub(super) struct Body<'a> {
     messages: Option<Vec<Spoken<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<&'a str>,
+    #[serde(flatten)]
+    offer: Offer<'a>,
     stream: bool,
     stream_options: StreamOptions,
     max_tokens: u32,

@@ -8,9 +8,14 @@
 //!
 //! Not here: token ids (`tokens`).
 
+mod json;
+
 use minijinja::{Environment, ErrorKind, Value, context};
 
-use crate::{Error, Message, Role};
+use crate::{
+    Choice, Dialogue, Error, Message, Role, Tool, Turn,
+    calling::{Style, lines, no_tools},
+};
 
 /// A piece of a rendered chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,7 @@ pub(crate) struct ChatTemplate {
     begin: String,
     end: String,
     takes_system: bool,
+    style: Option<Style>,
 }
 
 const NAME: &str = "chat_template";
@@ -41,10 +47,19 @@ impl ChatTemplate {
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
-        environment.add_template_owned(NAME, source)?;
-        let mut template = Self { environment, begin, end, takes_system: true };
+        environment.add_filter("tojson", json::tojson);
+        let style = Style::of(&source);
+        // As Jinja does: files have line breaks of either kind.
+        environment.add_template_owned(NAME, source.replace("\r\n", "\n"))?;
+        let mut template = Self { environment, begin, end, takes_system: true, style };
         template.takes_system = template.shows_system();
+        template.style = style.filter(|_| template.shows_tools());
         Ok(template)
+    }
+
+    /// The form of its calls; none if it has no place for tools, or calls them in a form that is not known.
+    pub fn style(&self) -> Option<Style> {
+        self.style
     }
 
     /// The parts of a chat whose order of roles was checked; `open` adds the beginning of the
@@ -55,33 +70,43 @@ impl ChatTemplate {
         open: bool,
         inert: impl Fn(&str) -> String,
     ) -> Result<Vec<Part>, Error> {
-        let messages = self.fit(messages);
-        let marks = Marks::of(&messages);
-        let plain = self.render(&messages, open).map_err(refused)?;
-        if let Ok(marked) = self.render(&marks.messages(&messages), open) {
-            let parts = marks.split(&marked, &messages);
+        let lines = messages.iter().map(|message| Line::new(message.role.name(), &message.content)).collect();
+        self.split(&Chat { lines, tools: Value::from(()), open }, inert)
+    }
+
+    /// The parts of a conversation with tools that was checked, with the beginning of the assistant's message.
+    pub fn parts_with_tools(
+        &self,
+        dialogue: &Dialogue,
+        inert: impl Fn(&str) -> String,
+    ) -> Result<Vec<Part>, Error> {
+        let style = self.style.ok_or_else(no_tools)?;
+        let (lines, tools) = lines::of(dialogue, style, &inert)?;
+        self.split(&Chat { lines, tools, open: true }, inert)
+    }
+
+    fn split(&self, chat: &Chat, inert: impl Fn(&str) -> String) -> Result<Vec<Part>, Error> {
+        let chat = chat.with(self.fit(&chat.lines));
+        let marks = Marks::of(&chat.lines);
+        let plain = self.render(&chat).map_err(refused)?;
+        if let Ok(marked) = self.render(&chat.with(marks.lines(&chat.lines))) {
+            let parts = marks.split(&marked, &chat.lines);
             if joined(&parts) == plain {
                 return Ok(parts);
             }
         }
-        let inert: Vec<Message> = messages
-            .iter()
-            .map(|message| Message { role: message.role, content: inert(&message.content) })
-            .collect();
-        Ok(vec![Part::Template(self.render(&inert, open).map_err(refused)?)])
+        let lines = chat.lines.iter().map(|line| line.saying(inert(&line.content))).collect();
+        Ok(vec![Part::Template(self.render(&chat.with(lines)).map_err(refused)?)])
     }
 
-    fn render(&self, messages: &[Message], open: bool) -> Result<String, minijinja::Error> {
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|message| context! { role => message.role.name(), content => message.content.as_str() })
-            .collect();
+    fn render(&self, chat: &Chat) -> Result<String, minijinja::Error> {
+        let messages: Vec<Value> = chat.lines.iter().map(Line::value).collect();
         self.environment.get_template(NAME)?.render(context! {
             messages,
-            add_generation_prompt => open,
+            add_generation_prompt => chat.open,
             bos_token => self.begin.as_str(),
             eos_token => self.end.as_str(),
-            tools => (),
+            tools => chat.tools,
             documents => (),
         })
     }
@@ -89,22 +114,67 @@ impl ChatTemplate {
     /// Some templates refuse a system message, and some leave it out without a word.
     fn shows_system(&self) -> bool {
         const PROBE: &str = "corral-probe";
-        let message = |role, content: &str| Message { role, content: content.into() };
-        let chat = [message(Role::System, PROBE), message(Role::User, "x")];
-        self.render(&chat, true).is_ok_and(|text| text.contains(PROBE))
+        let lines = vec![Line::new("system", PROBE), Line::new("user", "x")];
+        let chat = Chat { lines, tools: Value::from(()), open: true };
+        self.render(&chat).is_ok_and(|text| text.contains(PROBE))
+    }
+
+    /// Most templates know nothing of tools, and leave them out without a word.
+    fn shows_tools(&self) -> bool {
+        const PROBE: &str = "corral_probe";
+        let tool = Tool { name: PROBE.into(), description: None, parameters: None, strict: false };
+        let turns = vec![Turn::Plain(Message { role: Role::User, content: "x".into() })];
+        let probe = Dialogue { turns, tools: vec![tool], choice: Choice::Auto, parallel: true };
+        let text = self.parts_with_tools(&probe, str::to_owned).map(|parts| joined(&parts));
+        text.is_ok_and(|text| text.contains(PROBE))
     }
 
     /// The messages as this template can take them.
-    fn fit(&self, messages: &[Message]) -> Vec<Message> {
-        match messages {
-            [Message { role: Role::System, content: system }, user, rest @ ..] if !self.takes_system => {
-                let content = format!("{system}\n\n{}", user.content);
-                let mut merged = vec![Message { role: user.role, content }];
-                merged.extend_from_slice(rest);
-                merged
+    fn fit(&self, lines: &[Line]) -> Vec<Line> {
+        match lines {
+            [system, user, rest @ ..] if !self.takes_system && system.role == "system" => {
+                let merged = user.saying(format!("{}\n\n{}", system.content, user.content));
+                [merged].into_iter().chain(rest.iter().cloned()).collect()
             }
-            messages => messages.to_vec(),
+            lines => lines.to_vec(),
         }
+    }
+}
+
+/// What a template renders.
+struct Chat {
+    lines: Vec<Line>,
+    tools: Value,
+    open: bool,
+}
+
+impl Chat {
+    fn with(&self, lines: Vec<Line>) -> Self {
+        Self { lines, tools: self.tools.clone(), open: self.open }
+    }
+}
+
+/// A message as templates read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub role: &'static str,
+    pub content: String,
+    /// What it has besides.
+    pub more: Vec<(&'static str, Value)>,
+}
+
+impl Line {
+    pub fn new(role: &'static str, content: &str) -> Self {
+        Self { role, content: content.into(), more: Vec::new() }
+    }
+
+    fn saying(&self, content: String) -> Self {
+        Self { content, ..self.clone() }
+    }
+
+    fn value(&self) -> Value {
+        let own = [("role", self.role.into()), ("content", self.content.as_str().into())];
+        own.into_iter().chain(self.more.iter().cloned()).collect()
     }
 }
 
@@ -117,34 +187,32 @@ const OPEN: char = '\u{e0c0}';
 const CLOSE: char = '\u{e0c1}';
 
 impl Marks {
-    fn of(messages: &[Message]) -> Self {
-        let taken = |nonce: &usize| messages.iter().any(|message| message.content.contains(&prefix(*nonce)));
+    fn of(lines: &[Line]) -> Self {
+        let taken = |nonce: &usize| lines.iter().any(|line| line.content.contains(&prefix(*nonce)));
         Self { nonce: (0..).find(|nonce| !taken(nonce)).unwrap_or_default() }
     }
 
     /// The messages with placeholders. White space around a content stays, for templates trim it.
-    fn messages(&self, messages: &[Message]) -> Vec<Message> {
-        let mark = |(index, message): (usize, &Message)| {
-            let body = message.content.trim();
-            let content = if body.is_empty() {
-                message.content.clone()
-            } else {
-                message.content.replacen(body, &format!("{}{index}{CLOSE}", prefix(self.nonce)), 1)
-            };
-            Message { role: message.role, content }
+    fn lines(&self, lines: &[Line]) -> Vec<Line> {
+        let mark = |(index, line): (usize, &Line)| match line.content.trim() {
+            "" => line.clone(),
+            body => {
+                let placeholder = format!("{}{index}{CLOSE}", prefix(self.nonce));
+                line.saying(line.content.replacen(body, &placeholder, 1))
+            }
         };
-        messages.iter().enumerate().map(mark).collect()
+        lines.iter().enumerate().map(mark).collect()
     }
 
     /// Puts the contents back in.
-    fn split(&self, marked: &str, messages: &[Message]) -> Vec<Part> {
+    fn split(&self, marked: &str, lines: &[Line]) -> Vec<Part> {
         let prefix = prefix(self.nonce);
         let mut pieces = marked.split(prefix.as_str());
         let mut parts = vec![Part::Template(pieces.next().unwrap_or_default().into())];
         for piece in pieces {
             let (index, after) = piece.split_once(CLOSE).unwrap_or((piece, ""));
-            let message = index.parse().ok().and_then(|index: usize| messages.get(index));
-            parts.push(Part::Content(message.map_or("", |message| message.content.trim()).into()));
+            let line = index.parse().ok().and_then(|index: usize| lines.get(index));
+            parts.push(Part::Content(line.map_or("", |line| line.content.trim()).into()));
             parts.push(Part::Template(after.into()));
         }
         parts

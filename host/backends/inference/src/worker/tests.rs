@@ -31,6 +31,7 @@ fn push(shared: &Shared, prompt: Vec<LlamaToken>, limit: u32) -> mpsc::Receiver<
         sampler: Sampler::new(&loaded.model, &settings, &[], None, &[]).unwrap(),
         prompt,
         limit,
+        calls: None,
         stop: Vec::new(),
         leading_space: false,
         shared: 0,
@@ -52,7 +53,7 @@ async fn answer(mut events: mpsc::Receiver<Message>) -> Result<String, Error> {
     loop {
         match events.recv().await.expect("the engine is there")? {
             Event::Delta(delta) => text.push_str(&delta),
-            Event::Scored(_) => {}
+            Event::Scored(_) | Event::Call(_) => {}
             Event::Done { .. } => return Ok(text),
         }
     }

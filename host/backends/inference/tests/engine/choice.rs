@@ -16,6 +16,7 @@ async fn scored(engine: &Engine, input: Input, options: Options) -> (String, Vec
             match event {
                 Event::Delta(delta) => text.push_str(&delta),
                 Event::Scored(scored) => tokens.extend(scored),
+                Event::Call(_) => {}
                 Event::Done { .. } => return (text, tokens),
             }
         }

@@ -78,7 +78,7 @@ pub async fn run(engine: &Engine, input: Input, options: Options) -> Answer {
         for event in generation.next(16).await.unwrap() {
             match event {
                 Event::Delta(delta) => text.push_str(&delta),
-                Event::Scored(_) => {}
+                Event::Scored(_) | Event::Call(_) => {}
                 Event::Done { finish, usage } => return Answer { text, finish, usage },
             }
         }

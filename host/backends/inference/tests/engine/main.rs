@@ -11,4 +11,5 @@ mod constraints;
 mod harness;
 mod memory;
 mod models;
+mod tools;
 mod turns;

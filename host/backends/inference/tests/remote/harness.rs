@@ -69,7 +69,7 @@ pub async fn whole(mut generation: Generation) -> Result<Answer, Error> {
         for event in generation.next(16).await? {
             match event {
                 Event::Delta(delta) => text.push_str(&delta),
-                Event::Scored(_) => {}
+                Event::Scored(_) | Event::Call(_) => {}
                 Event::Done { finish, usage } => return Ok(Answer { text, finish, usage }),
             }
         }

@@ -11,3 +11,4 @@ mod servers;
 mod settings;
 mod stub;
 mod tls;
+mod tools;

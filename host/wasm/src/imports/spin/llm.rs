@@ -90,7 +90,7 @@ impl State {
                 for event in generation.next(EVENTS).await? {
                     match event {
                         Event::Delta(delta) => text.push_str(&delta),
-                        Event::Scored(_) => {}
+                        Event::Scored(_) | Event::Call(_) => {}
                         Event::Done { usage, .. } => return Ok((text, usage)),
                     }
                 }

@@ -80,6 +80,12 @@ fn a_refused_or_dropped_system_message_moves_into_the_first_question() {
 }
 
 #[test]
+fn line_breaks_of_files_from_elsewhere_are_plain_ones() {
+    let parts = template("{{ 'a\r\nb' }}\r\nc").parts(&chat(&[(Role::User, "U")]), true, inert).unwrap();
+    assert_eq!(joined(&parts), "a\nb\nc");
+}
+
+#[test]
 fn what_the_template_raises_is_told() {
     let raising = template("{{ raise_exception('only ducks') }}");
     let error = raising.parts(&chat(&[(Role::User, "U")]), true, inert).unwrap_err();

@@ -1,0 +1,1 @@
+../../../../host/backends/inference/src/tools.rs

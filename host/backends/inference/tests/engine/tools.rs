@@ -1,0 +1,180 @@
+//! Calls of tools, by a small model that was not made for them: what it must do, a grammar sees to.
+
+use std::path::PathBuf;
+
+use corral_inference::{
+    Choice, Config, Constraint, Dialogue, Engine, Error, Event, Finish, Input, Message, Options, Role, Tool,
+    ToolCall, Turn,
+};
+use serde_json::Value;
+
+use crate::harness::{chat, config, engine, greedy, in_a_minute, run};
+
+/// The schema of a place, which the small model would not keep to by itself.
+const PLACE: &str = r#"{"type":"object","properties":{"town":{"type":"string","maxLength":12},
+    "unit":{"enum":["celsius","fahrenheit"]}},"required":["town","unit"],"additionalProperties":false}"#;
+
+fn with_template(name: &str) -> Config {
+    let chat_template =
+        Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/templates")).join(name));
+    Config { chat_template, n_ctx: 1024, ..config() }
+}
+
+fn tool(name: &str, parameters: Option<&str>, strict: bool) -> Tool {
+    let description = Some(format!("Gets the {name}"));
+    Tool { name: name.into(), description, parameters: parameters.map(str::to_owned), strict }
+}
+
+fn user(content: &str) -> Turn {
+    Turn::Plain(Message { role: Role::User, content: content.into() })
+}
+
+fn asking(choice: Choice) -> Dialogue {
+    let tools = vec![tool("weather", Some(PLACE), false), tool("time", None, false)];
+    Dialogue { turns: vec![user("How is the weather in Bonn?")], tools, choice, parallel: false }
+}
+
+/// What an answer says and calls, and why it ended.
+async fn answered(engine: &Engine, dialogue: Dialogue, options: Options) -> (String, Vec<ToolCall>, Finish) {
+    let mut generation = engine.generate(Input::Tools(dialogue), options, in_a_minute()).await.unwrap();
+    let (mut text, mut calls) = (String::new(), Vec::new());
+    loop {
+        for event in generation.next(16).await.unwrap() {
+            match event {
+                Event::Delta(delta) => text.push_str(&delta),
+                Event::Call(call) => calls.push(call),
+                Event::Scored(_) => panic!("nobody asked"),
+                Event::Done { finish, .. } => return (text, calls, finish),
+            }
+        }
+    }
+}
+
+fn is_place(arguments: &str) -> bool {
+    let value: Value = serde_json::from_str(arguments).unwrap();
+    let unit = value["unit"].as_str().is_some_and(|unit| ["celsius", "fahrenheit"].contains(&unit));
+    unit && value["town"].is_string() && value.as_object().is_some_and(|members| members.len() == 2)
+}
+
+fn is_empty(arguments: &str) -> bool {
+    matches!(serde_json::from_str(arguments), Ok(Value::Object(members)) if members.is_empty())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_has_to_be_made_is_made_in_every_form_and_keeps_to_its_schema() {
+    for template in ["hermes.jinja", "mistral.jinja", "llama3.jinja"] {
+        let engine = engine(with_template(template)).await;
+        assert!(engine.describe().unwrap().tools, "{template}");
+        for (seed, choice) in
+            (0..6).zip([Choice::Named("weather".into()), Choice::Required].into_iter().cycle())
+        {
+            let temperature = Some([0.0, 0.8, 1.5][seed as usize % 3]);
+            let options = Options { temperature, seed: Some(seed), ..greedy(200) };
+            let named = matches!(choice, Choice::Named(_));
+            let (text, calls, finish) = answered(&engine, asking(choice), options).await;
+            let [call] = &calls[..] else { panic!("{template}, {seed}: {text:?} {calls:?}") };
+            assert_eq!((text.as_str(), finish), ("", Finish::Stop), "{template}, {seed}");
+            match call.name.as_str() {
+                "weather" => assert!(is_place(&call.arguments), "{template}, {seed}: {}", call.arguments),
+                other => assert!(other == "time" && !named && is_empty(&call.arguments), "{call:?}"),
+            }
+        }
+    }
+}
+
+/// Earlier turns, all alike: even a small model goes on like this.
+fn habit(arguments: &str) -> Vec<Turn> {
+    let mut turns = Vec::new();
+    for (number, town) in ["Bonn", "Rome", "Oslo", "Bern"].into_iter().enumerate() {
+        let call = ToolCall {
+            id: format!("call_{number}"),
+            name: "weather".into(),
+            arguments: arguments.replace("TOWN", town),
+        };
+        turns.push(user(town));
+        turns.push(Turn::Calls { content: String::new(), calls: vec![call] });
+    }
+    turns.push(user("Paris"));
+    turns
+}
+
+#[tokio::test]
+async fn a_model_that_is_free_to_call_does_and_a_strict_tool_binds_its_call() {
+    let engine = engine(with_template("hermes.jinja")).await;
+    let asking = |strict, arguments| Dialogue {
+        turns: habit(arguments),
+        tools: vec![tool("weather", Some(PLACE), strict)],
+        choice: Choice::Auto,
+        parallel: false,
+    };
+    let (text, calls, _) = answered(&engine, asking(false, r#"{"place":"TOWN"}"#), greedy(100)).await;
+    let [call] = &calls[..] else { panic!("{text:?}") };
+    assert_eq!((call.name.as_str(), text.as_str()), ("weather", ""));
+    assert!(call.arguments.contains("place"), "as it was wont to: {}", call.arguments);
+
+    let (text, calls, _) = answered(&engine, asking(true, r#"{"place":"TOWN"}"#), greedy(100)).await;
+    let [call] = &calls[..] else { panic!("{text:?}") };
+    assert!(is_place(&call.arguments), "{}", call.arguments);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_within_its_call_is_text() {
+    let engine = engine(with_template("hermes.jinja")).await;
+    let (text, calls, finish) = answered(&engine, asking(Choice::Named("weather".into())), greedy(8)).await;
+    assert_eq!((calls.len(), finish), (0, Finish::Length));
+    assert!(text.starts_with("<tool_call>"), "{text}");
+}
+
+#[tokio::test]
+async fn several_calls_are_made_only_where_they_may_be() {
+    let engine = engine(with_template("mistral.jinja")).await;
+    let tools = || vec![tool("time", None, false)];
+    let asking = |parallel| Dialogue { tools: tools(), parallel, ..asking(Choice::Required) };
+    for seed in 0..4 {
+        let options = || Options { seed: Some(seed), temperature: Some(1.5), ..greedy(400) };
+        assert_eq!(answered(&engine, asking(false), options()).await.1.len(), 1);
+        let (text, calls, finish) = answered(&engine, asking(true), options()).await;
+        assert!(!calls.is_empty() || finish == Finish::Length, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused_at_once() {
+    let plain = engine(config()).await;
+    assert!(!plain.describe().unwrap().tools);
+    let refused = async |engine: &Engine, dialogue: Dialogue, options: Options| match engine
+        .generate(Input::Tools(dialogue), options, in_a_minute())
+        .await
+        .err()
+    {
+        Some(Error::InvalidArgument(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    assert!(refused(&plain, asking(Choice::Auto), greedy(9)).await.contains("no place for tools"));
+
+    let engine = engine(with_template("hermes.jinja")).await;
+    let bound = Options { constraint: Some(Constraint::JsonSchema("{}".into())), ..greedy(9) };
+    assert!(refused(&engine, asking(Choice::Auto), bound).await.contains("constraint"));
+    let scored = Options { log_probabilities: Some(1), ..greedy(9) };
+    assert!(refused(&engine, asking(Choice::Auto), scored).await.contains("log-probabilities"));
+    let lost = r##"{"type":"object","properties":{"a":{"$ref":"#/nowhere"}}}"##;
+    let broken = Dialogue { tools: vec![tool("f", Some(lost), false)], ..asking(Choice::Required) };
+    assert!(refused(&engine, broken, greedy(9)).await.contains("the parameters of the tools"));
+}
+
+#[tokio::test]
+async fn a_template_of_the_settings_serves_plain_chats_too() {
+    let engine = engine(with_template("hermes.jinja")).await;
+    let answer = run(&engine, chat(&[(Role::User, "The capital of France?")]), greedy(24)).await;
+    assert!(answer.text.contains("France"), "{}", answer.text);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.jinja");
+    for (source, why) in [(None, "reading"), (Some("{% for %}"), "is no template")] {
+        if let Some(source) = source {
+            std::fs::write(&path, source).unwrap();
+        }
+        let engine = Engine::start(Config { chat_template: Some(path.clone()), ..config() }).unwrap();
+        let Err(Error::Unavailable(message)) = engine.ready().await else { panic!("it is ready") };
+        assert!(message.contains("inference.chat_template") && message.contains(why), "{message}");
+    }
+}
