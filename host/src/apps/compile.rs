@@ -17,6 +17,8 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
+/// The most that is read of a composed component: two of the largest.
+const MAX_COMPOSED: u64 = 130 << 20;
 /// Requests come first, and yet a busy host can be deployed to: beside two busy threads a core, a compiler at 19 has a
 /// 150th of a core, and at 10 a 20th (`man 7 sched`).
 const NICENESS: i32 = 10;
