@@ -1,6 +1,5 @@
 //! Chat logic that asks another host: a message is a URL, and the answer is what is found there, or the error.
 
-#[expect(unsafe_code, reason = "generated")]
 mod bindings {
     wit_bindgen::generate!({
         path: [
