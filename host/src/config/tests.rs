@@ -137,7 +137,7 @@ fn a_wrong_value_is_refused_with_what_was_expected() {
         ),
         (
             "[apps.chat.grants]\nhosts = [\"example.com\"]",
-            "apps.chat.grants.hosts = \"example.com\": \"example.com\" has no scheme: write SCHEME://HOST[:PORT], as in \"https://example.com\"",
+            "apps.chat.grants.hosts = […]: \"example.com\" has no scheme: write SCHEME://HOST[:PORT], as in \"https://example.com\"",
         ),
         ("[apps.other]\nlogic = \"l.wasm\"", "apps.other.gateway: missing; it has no default"),
     ];
