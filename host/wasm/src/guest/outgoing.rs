@@ -114,7 +114,10 @@ impl WasiHttpHooks for Outgoing {
         _done: Done,
     ) -> Box<dyn Future<Output = wasmtime_wasi_http::Result<Sent>> + Send> {
         match self {
-            Self::Denied => Box::new(async { Err(Error::HttpRequestDenied) }),
+            Self::Denied => {
+                let denied = deny(request);
+                Box::new(async { Err(denied) })
+            }
             Self::Granted(granted) => {
                 let granted = Granted::clone(granted);
                 Box::new(async move {
@@ -143,7 +146,7 @@ impl Granted {
                 host,
                 "an outgoing request was denied: its host is not among those that were granted"
             );
-            return Err(Error::HttpRequestDenied);
+            return Err(deny(request));
         }
         match host {
             None => self.inside(None, request).await,
@@ -223,6 +226,13 @@ impl Granted {
         let between = options.between_bytes_timeout.unwrap_or(PATIENCE);
         Ok(response.map(|body| Paced::new(body.map_err(Error::from), between).boxed_unsync()))
     }
+}
+
+/// Reads what the guest still writes, until it ends: it is to learn why nothing was sent, and not that nobody reads.
+fn deny(request: Request<WasiBody>) -> Error {
+    let mut body = request.into_body();
+    tokio::spawn(async move { while let Some(Ok(_unread)) = body.frame().await {} });
+    Error::HttpRequestDenied
 }
 
 /// The error of `wasi:http` that says most.
