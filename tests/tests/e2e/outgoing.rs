@@ -13,9 +13,10 @@ fn caller() -> PathBuf {
     root().join("target/wasm32-wasip2/component/caller.wasm")
 }
 
-/// A host whose chat logic asks other hosts, with a grant for these.
+/// A host whose chat logic asks other hosts, with a grant for these; the first, where it is not told whom.
 async fn host(hosts: &[&str]) -> Result<Host> {
     let settings = Settings::new()?
+        .set("apps.chat.config.url", hosts.first().copied().unwrap_or_default())
         .set("apps.chat.logic", caller().display().to_string())
         .set(
             "apps.chat.grants.logic",
@@ -57,6 +58,18 @@ async fn the_grant_alone_leads_nowhere() -> Result<()> {
     let host = host(&[]).await?;
     let answered = answer(&host.client()?, &format!("http://{}/", upstream.authority())).await?;
     assert_eq!((answered.as_str(), upstream.asked()), ("ErrorCode::HttpRequestDenied", 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rehearsal_asks_nobody() -> Result<()> {
+    let upstream = Upstream::start().await?;
+    let host = host(&[&format!("http://{}", upstream.authority())]).await?;
+    let reply = operate(&host, Method::POST, "/apps/chat/deploy", fs::read(caller())?).await?;
+    assert_eq!((reply.status, upstream.asked()), (StatusCode::OK, 0), "{}", reply.body);
+    // What is no URL, as the rehearsal's question, leads there too.
+    assert!(answer(&host.client()?, "Hello").await?.starts_with("200 "));
+    assert_eq!(upstream.asked(), 1);
     Ok(())
 }
 

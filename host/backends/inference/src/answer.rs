@@ -122,22 +122,25 @@ impl Answer {
         text.strip_prefix(' ').unwrap_or(text)
     }
 
-    /// Never waits: the channel holds two events for every token of the limit, and the last ones.
     fn say(&mut self, text: String) {
         if text.is_empty() {
             return;
         }
         self.tell_scores();
-        let events = match &mut self.calls {
-            Some(calls) => calls.push(&text),
-            None => vec![Event::Delta(text)],
-        };
-        self.tell(events);
+        match &mut self.calls {
+            Some(calls) => {
+                let events = calls.push(&text);
+                self.tell(events);
+            }
+            None => self.tell([Event::Delta(text)]),
+        }
     }
 
-    fn tell(&self, events: Vec<Event>) {
+    /// Never waits: the channel holds two events for every token of the limit, and the last ones.
+    fn tell(&self, events: impl IntoIterator<Item = Event>) {
         for event in events {
-            let _ = self.job.events.try_send(Ok(event));
+            // Who asked may have left: the next step finds that out and ends this.
+            drop(self.job.events.try_send(Ok(event)));
         }
     }
 

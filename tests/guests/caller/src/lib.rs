@@ -1,4 +1,5 @@
-//! Chat logic that asks another host: a message is a URL, and the answer is what is found there, or the error.
+//! Chat logic that asks another host: a message is a URL, or the setting `url` is, and the answer is what is found there, or
+//! the error.
 
 mod bindings {
     wit_bindgen::generate!({
@@ -33,7 +34,9 @@ struct Caller;
 impl Logic for Caller {
     fn answer<H: Host>(host: H, turn: Turn) -> Result<Reply<H>, Error> {
         let conversation = Conversation::open(host, turn)?;
-        let said = match ask(conversation.message()) {
+        let message = conversation.message();
+        let own = conversation.host().setting("url").filter(|_| !message.contains("://"));
+        let said = match ask(own.as_deref().unwrap_or(message)) {
             Ok(response) => format!("{} {}", response.status(), text(&response)),
             Err(error) => format!("{error:?}"),
         };

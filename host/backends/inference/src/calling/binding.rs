@@ -1,7 +1,5 @@
 //! What binds calls to their form: a grammar made of the tools' schemas, within the format's markers.
 
-use std::fmt::Write;
-
 use llama_cpp_2::json_schema_to_grammar;
 use serde_json::Value;
 
@@ -123,8 +121,8 @@ fn rebased(schema: &str, place: &str) -> String {
         rest = after;
         let value = after.trim_start().strip_prefix(':').map(str::trim_start);
         if let Some(target) = value.and_then(|value| value.strip_prefix("\"#")) {
-            // Writing to a string does not fail.
-            let _ = write!(text, ":\"#{place}");
+            text.push_str(":\"#");
+            text.push_str(place);
             rest = target;
         }
     }
