@@ -62,13 +62,16 @@ pub fn last(field: &Field) -> Result<String, Mistake> {
     }
 }
 
-/// The messages, if none has to do with tools.
-pub fn plain(messages: &[ToolMessage]) -> Option<Vec<Message>> {
-    let plain = |message: &ToolMessage| match message {
-        ToolMessage::Plain(message) => Some(message.clone()),
+/// The messages, if none has to do with tools; otherwise they are given back.
+pub fn plain(messages: Vec<ToolMessage>) -> Result<Vec<Message>, Vec<ToolMessage>> {
+    if !messages.iter().all(|message| matches!(message, ToolMessage::Plain(_))) {
+        return Err(messages);
+    }
+    let plain = |message| match message {
+        ToolMessage::Plain(message) => Some(message),
         ToolMessage::Calls(_) | ToolMessage::Outcome(_) => None,
     };
-    messages.iter().map(plain).collect()
+    Ok(messages.into_iter().filter_map(plain).collect())
 }
 
 fn list<'v>(field: &Field<'v>) -> Result<Vec<Field<'v>>, Mistake> {

@@ -76,8 +76,8 @@ fn asked(body: &Object, text: &str, input: &Input) -> Result<Asked, Mistake> {
     match session::read(body, input)? {
         None => {
             let messages = messages::read(&said)?;
-            let plain = messages::plain(&messages).filter(|_| !tools::are_offered(&toolbox));
-            Ok(plain.map_or(Asked::Tools(messages, toolbox), Asked::Messages))
+            let plain = if tools::are_offered(&toolbox) { Err(messages) } else { messages::plain(messages) };
+            Ok(plain.map_or_else(|messages| Asked::Tools(messages, toolbox), Asked::Messages))
         }
         Some(_) if tools::are_offered(&toolbox) => {
             let reason =

@@ -14,7 +14,7 @@ fn call(id: &str, arguments: &str) -> Value {
 
 fn understood(value: Value) -> Vec<(Role, String)> {
     let messages = read(&field(&value)).unwrap();
-    plain(&messages).unwrap().into_iter().map(|message| (message.role, message.content)).collect()
+    plain(messages).unwrap().into_iter().map(|message| (message.role, message.content)).collect()
 }
 
 /// The place and code of what is wrong.
@@ -132,8 +132,7 @@ fn calls_and_what_came_of_them_are_read() {
         {"role": "tool", "tool_call_id": "2", "name": "f", "content": [{"type": "text", "text": "two"}]},
         {"role": "tool", "tool_call_id": "1", "content": "one"},
     ]);
-    let messages = read(&field(&messages)).unwrap();
-    assert!(plain(&messages).is_none());
+    let messages = plain(read(&field(&messages)).unwrap()).unwrap_err();
     let [_, ToolMessage::Calls(said), ToolMessage::Outcome(two), ToolMessage::Outcome(one)] = &messages[..]
     else {
         panic!("{messages:?}")
