@@ -38,10 +38,11 @@ export async function deleteSession(id) {
   }
 }
 
-// The same key twice is one turn, however often it is tried.
-export function answer(session, message, key, signal) {
+// The same key twice is one turn, however often it is tried. With `replaces` it takes the place of the newest turn.
+export function answer(session, message, { key, replaces }, signal) {
   const headers = { 'idempotency-key': key };
-  return call('api/v1/chat/chat/stream', { method: 'POST', body: { session_id: session, message }, headers, signal });
+  const body = { session_id: session, message, replaces };
+  return call('api/v1/chat/chat/stream', { method: 'POST', body, headers, signal });
 }
 
 const documents = (session, id) =>

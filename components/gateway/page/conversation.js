@@ -48,10 +48,7 @@ export class Conversation {
     const { history } = await api.readSession(this.id);
     this.#stored = history.length;
     for (const { user, ai } of history) {
-      const note = memory.note(this.id, user, ai);
-      const answer = Answer.complete(this, ai, note);
-      const last = this.turns.at(-1);
-      (note.again && last?.question === user ? last : this.#append(user)).add(answer);
+      this.#append(user).add(Answer.complete(this, ai, memory.note(this.id, user, ai)));
     }
     this.documents.load();
     this.#page.changed(this);
@@ -75,17 +72,20 @@ export class Conversation {
 
   ask(question) {
     const turn = this.#append(question);
-    return this.#run(turn, turn.begin());
+    return this.#run(turn, turn.begin(), { key: fresh() });
   }
 
-  // Another answer to the last question: beside a complete one, in place of one that is not.
+  // Another answer to the last question. The conversation goes on from it; the one before stays to be looked at, if it
+  // was complete.
   again() {
     const turn = this.turns.at(-1);
     if (!turn || this.isBusy) return;
-    const isAnother = turn.last.isStored;
-    if (!isAnother) turn.last.reset();
     this.#page.focus();
-    return this.#run(turn, isAnother ? turn.begin() : turn.last);
+    if (turn.last.isStored) return this.#run(turn, turn.begin(), { key: fresh(), replaces: this.#stored });
+    turn.last.reset();
+    // Where another answer was stopped or failed, the one before it is still there.
+    const replaces = turn.answers.length > 1 ? this.#stored : undefined;
+    return this.#run(turn, turn.last, { key: fresh(), replaces });
   }
 
   stop() {
@@ -107,26 +107,30 @@ export class Conversation {
     return turn;
   }
 
-  async #run(turn, answer, key = fresh(), tried = 0) {
+  // `attempt` is `{key, replaces}`: its name, and the number of the turn in whose place it comes.
+  async #run(turn, answer, attempt, tried = 0) {
     const control = (this.#control = new AbortController());
     this.#page.changed(this);
     try {
-      await this.#answered(turn, answer, key, control.signal);
-      this.#stored += 1;
+      await this.#answered(turn, answer, attempt, control.signal);
+      this.#storedOne(attempt);
       const { sources, trimmed } = answer;
-      const again = turn.answers.length > 1 || undefined;
       const places = sources.map(({ text, ...place }) => place);
-      memory.setNote(this.id, turn.question, answer.text, { sources: places, trimmed, again });
+      memory.setNote(this.id, turn.question, answer.text, { sources: places, trimmed });
     } catch (error) {
       if (control.signal.aborted) answer.stopped();
-      else this.#failed(turn, answer, error instanceof Failure ? error : of(error), key, tried);
+      else this.#failed(turn, answer, error instanceof Failure ? error : of(error), attempt, tried);
     } finally {
       if (this.#control === control) this.#control = null;
       this.#page.changed(this);
     }
   }
 
-  async #answered(turn, answer, key, signal) {
+  #storedOne({ replaces }) {
+    if (replaces === undefined) this.#stored += 1;
+  }
+
+  async #answered(turn, answer, attempt, signal) {
     const session = await this.session();
     memory.remember(session, turn.question);
     if (this.documents.isBusy) {
@@ -135,7 +139,7 @@ export class Conversation {
       answer.wait('Thinking…');
     }
     signal.throwIfAborted();
-    const response = await api.answer(session, turn.question, key, signal);
+    const response = await api.answer(session, turn.question, attempt, signal);
     let complete = false;
     try {
       // To the stream's own end: what the service still does for the next turn would be stopped with it.
@@ -149,16 +153,19 @@ export class Conversation {
     if (!complete) throw broken();
   }
 
-  #failed(turn, answer, failure, key, tried) {
-    const retry = () => this.#retry(turn, answer, failure, key);
+  #failed(turn, answer, failure, attempt, tried) {
+    const retry = () => this.#retry(turn, answer, failure, attempt);
     const button = (words, onclick) => make('button', { type: 'button', class: 'pill', onclick }, words);
     const ways = {
       retry: button('Try again', retry),
       fresh: button('Ask in a new conversation', () => this.#page.askAfresh(this, turn.question)),
       edit: button('Change the message', () => this.#edit(turn)),
+      reload: button('Show it as it is now', () => location.reload()),
     };
-    const text = answer.failed(failure.message, failure.ways.map((way) => ways[way]));
-    if (failure.after && tried < TRIES) this.#countDown(text, failure, () => this.#retry(turn, answer, failure, key, tried + 1));
+    // A message that has an answer already stays.
+    if (turn.answers.length > 1) delete ways.edit;
+    const text = answer.failed(failure.message, failure.ways.flatMap((way) => ways[way] ?? []));
+    if (failure.after && tried < TRIES) this.#countDown(text, failure, () => this.#retry(turn, answer, failure, attempt, tried + 1));
   }
 
   // A busy service is asked again by itself, unless something else happens first.
@@ -175,14 +182,14 @@ export class Conversation {
     show();
   }
 
-  async #retry(turn, answer, failure, key, tried = 0) {
+  async #retry(turn, answer, failure, attempt, tried = 0) {
     if (this.isBusy) return;
     // The buttons go with the failure; the keyboard stays somewhere.
     if (answer.element.contains(document.activeElement)) this.#page.focus();
     answer.reset();
-    const complete = failure.kind === 'broken' ? await this.#completeElsewhere(turn) : null;
-    if (complete === null) return this.#run(turn, answer, key, tried);
-    this.#stored += 1;
+    const complete = failure.kind === 'broken' ? await this.#completeElsewhere(turn, attempt) : null;
+    if (complete === null) return this.#run(turn, answer, attempt, tried);
+    this.#storedOne(attempt);
     turn.drop(answer);
     turn.add(Answer.complete(this, complete));
     announce(complete);
@@ -190,11 +197,13 @@ export class Conversation {
   }
 
   // Where the connection was lost with the last bytes, the service may have the whole answer.
-  async #completeElsewhere(turn) {
+  async #completeElsewhere(turn, { replaces }) {
     try {
       const { history } = await api.readSession(this.id);
       const last = history.at(-1);
-      return history.length > this.#stored && last.user === turn.question ? last.ai : null;
+      const before = turn.answers.at(-2)?.text;
+      const isNew = replaces === undefined ? history.length > this.#stored : last?.ai !== before;
+      return isNew && last.user === turn.question ? last.ai : null;
     } catch {
       return null;
     }

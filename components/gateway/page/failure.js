@@ -1,6 +1,7 @@
 // What went wrong, in words for the person, and the ways on from there.
 
 // `retry`: the same again. `fresh`: the same in a new conversation. `edit`: the message goes back to be changed.
+// `reload`: the conversation is read anew.
 export class Failure extends Error {
   constructor(message, ways = [], { after, kind } = {}) {
     super(message);
@@ -21,6 +22,7 @@ export async function ofResponse(response) {
   if (status === 401 || status === 403) {
     return new Failure('You are not signed in, or not any more. Sign in and reload this page.', ['retry']);
   }
+  if (status === 409) return new Failure('This conversation has gone on elsewhere, in another window perhaps.', ['reload']);
   if (status === 413) return new Failure(`That is more than the service takes at once. ${detail}`.trim(), ['edit']);
   if (status === 400 || status === 422) return new Failure(detail || 'The service does not take that.', ['edit']);
   if (status === 429 || status === 503) {

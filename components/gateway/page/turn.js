@@ -53,7 +53,8 @@ export class Turn {
       button.disabled = !this.answers[to];
       return button;
     };
-    const place = make('span', {}, `${index + 1} of ${this.answers.length}`);
+    const isReplaced = index < this.answers.length - 1;
+    const place = make('span', {}, `${index + 1} of ${this.answers.length}${isReplaced ? ', replaced' : ''}`);
     this.#pager.replaceChildren(step('left', 'Answer before', index - 1), place, step('right', 'Answer after', index + 1));
     this.answer.element.querySelector('.actions').prepend(this.#pager);
   }

@@ -18,7 +18,7 @@ const BATCH: u32 = 64;
 
 /// Answers when the answer is complete.
 pub fn answer(request: Request) -> Result<Reply, Failure> {
-    let (turn, include) = request.into_turn();
+    let (turn, include) = request.into_turn()?;
     let reply = turns::answer(&turn)?;
     let mut answer = Answer::default();
     loop {
@@ -40,7 +40,7 @@ pub struct Stream {
 
 impl Stream {
     pub fn open(request: Request) -> Result<Self, Failure> {
-        let (turn, _) = request.into_turn();
+        let (turn, _) = request.into_turn()?;
         let reply = turns::answer(&turn)?;
         let first = reply.next(BATCH)?;
         if first.is_empty() {

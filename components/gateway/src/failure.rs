@@ -20,6 +20,10 @@ pub enum Failure {
     Unauthorized,
     SessionNotFound,
     DocumentNotFound,
+    /// The turn that was to be replaced is not the session's newest one.
+    NotNewest {
+        number: u32,
+    },
     /// No such model, or none that can do what was asked. Named where the client named it to us.
     ModelNotFound {
         model: Option<String>,

@@ -123,7 +123,8 @@ impl Reply {
     }
 }
 
-fn status(failure: &Failure, dialect: Dialect) -> u16 {
+/// The status with which a client is told of a failure.
+pub fn status(failure: &Failure, dialect: Dialect) -> u16 {
     match (failure, dialect) {
         (Failure::Unreadable | Failure::ContextOverflow { .. } | Failure::Mistaken(_), _) => 400,
         (Failure::Refused(_), Dialect::OpenAi | Dialect::Spin) => 400,
@@ -138,6 +139,7 @@ fn status(failure: &Failure, dialect: Dialect) -> u16 {
         (Failure::Unauthorized, _) => 401,
         (Failure::NotOffered, _) => 403,
         (Failure::MethodNotAllowed { .. }, _) => 405,
+        (Failure::NotNewest { .. }, _) => 409,
         (Failure::TooLarge { .. }, _) => 413,
         (Failure::Overloaded { .. } | Failure::Unavailable, _) => 503,
         (Failure::Deadline, _) => 504,
@@ -154,6 +156,9 @@ impl From<Failure> for Detail {
             Failure::SessionNotFound => "Session not found".to_owned(),
             Failure::DocumentNotFound => "Document not found".to_owned(),
             Failure::ModelNotFound { .. } => "Model not found".to_owned(),
+            Failure::NotNewest { number } => {
+                format!("Turn {number} is not the newest of the session: read the session, and choose again")
+            }
             Failure::Unreadable => "There was an error parsing the body".to_owned(),
             Failure::TooLarge { limit } => format!("Too large: the limit is {limit} bytes"),
             Failure::ContextOverflow { need, have } => {
@@ -197,6 +202,11 @@ mod tests {
                 Failure::ContextOverflow { need: 3000, have: 2048 },
                 400,
                 r#"{"detail":"The message is too long for the model: need 3000 tokens, have 2048"}"#,
+            ),
+            (
+                Failure::NotNewest { number: 3 },
+                409,
+                r#"{"detail":"Turn 3 is not the newest of the session: read the session, and choose again"}"#,
             ),
             (Failure::Deadline, 504, r#"{"detail":"The answer took too long."}"#),
         ];

@@ -122,7 +122,8 @@ impl Conversation {
     async fn obey(&mut self, command: Command) -> anyhow::Result<()> {
         match command {
             Command::Nothing | Command::Quit => Ok(()),
-            Command::Message(message) => self.ask(&message).await,
+            Command::Message(message) => self.ask(&message, None).await,
+            Command::Again => self.ask_again().await,
             Command::Documents => self.show_documents().await,
             Command::AddDocument(path) => self.add_document(&path).await,
             Command::Sources => self.show_sources(),
@@ -168,11 +169,18 @@ impl Conversation {
         self.screen.only_json(&json!({ "event": "session", "session_id": self.session, "turns": turns }))
     }
 
-    async fn ask(&mut self, message: &str) -> anyhow::Result<()> {
+    /// The last message once more. The service knows which one that is, and how many there are.
+    async fn ask_again(&mut self) -> anyhow::Result<()> {
+        let turns = self.client.turns(&self.session).await?.context("the session has expired")?;
+        let last = turns.last().context("nothing has been answered yet")?;
+        self.ask(&last.user, Some(turns.len())).await
+    }
+
+    async fn ask(&mut self, message: &str, replaces: Option<usize>) -> anyhow::Result<()> {
         self.kept.used(&self.session, message)?;
         self.sources.clear();
         let mut waiting = self.screen.waiting();
-        let mut answer = self.client.ask(&self.session, message).await?;
+        let mut answer = self.client.ask(&self.session, message, replaces).await?;
         loop {
             let event = answer.next().await?;
             if !matches!(event, Event::Sources { .. }) {

@@ -10,6 +10,8 @@ mod sessions;
 pub mod spin;
 mod vectors;
 
+pub(crate) use sessions::SetAside;
+
 use crate::guest::State;
 use corral_telemetry::Calls;
 use wasmtime::component::{HasSelf, Linker};

@@ -83,6 +83,62 @@ async fn a_retry_with_the_same_key_is_stored_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_turn_takes_the_place_of_the_newest_one_which_is_not_in_its_prompt() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let first = client.say(&session, "My name is Ottilie.").await?;
+    let second = client.say(&session, "What is my name?").await?;
+    let again = json!({
+        "session_id": session, "message": "What is my name?", "replaces": 2, "temperature": 0,
+        "include": ["usage"],
+    });
+    let mut given = Vec::new();
+    for _ in 0..2 {
+        let request = client.post("/api/v1/chat/chat/text", &again);
+        let third = Reply::of(request.header("idempotency-key", "third")).await?;
+        assert_eq!(third.status, StatusCode::OK, "{}", third.body);
+        let prompt = tokens(&third.body, "prompt_tokens");
+        assert_eq!(prompt, tokens(&second, "prompt_tokens"), "the answer before was part of the prompt");
+        given.push(third.body["response"].clone());
+    }
+    let stored = client.stored(&session).await?.body;
+    let pairs = json!([
+        { "user": "My name is Ottilie.", "ai": first["response"] },
+        { "user": "What is my name?", "ai": given[0] },
+    ]);
+    assert_eq!(stored["history"], pairs, "a retry is no further turn");
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_newest_turn_is_replaced_and_only_by_a_complete_answer() -> Result<()> {
+    let host = Host::start().await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let message = |number: u32| json!({ "session_id": session, "message": "Hello.", "replaces": number });
+    for number in [1, 2] {
+        let reply = Reply::of(client.post("/api/v1/chat/chat/text", &message(number))).await?;
+        assert_eq!(reply.status, StatusCode::CONFLICT, "there is no turn yet: {}", reply.body);
+    }
+    client.say(&session, "My name is Ottilie.").await?;
+    let before = client.stored(&session).await?.body["history"].clone();
+    let reply = Reply::of(client.post("/api/v1/chat/chat/stream", &message(2))).await?;
+    assert_eq!(reply.status, StatusCode::CONFLICT, "{}", reply.body);
+    let detail = reply.body["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("Turn 2 is not the newest"), "{detail}");
+
+    let long = json!({ "session_id": session, "message": "Tell me a long story.", "replaces": 1 });
+    let stream = client.post("/api/v1/chat/chat/stream", &long).send().await?;
+    assert_eq!(stream.status(), StatusCode::OK);
+    host.until_metric("corral_inference_running", 1.0).await?;
+    drop(stream);
+    host.until_metric("corral_inference_running", 0.0).await?;
+    assert_eq!(client.stored(&session).await?.body["history"], before, "a stopped answer replaced one");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_long_history_is_trimmed_and_the_answer_says_so() -> Result<()> {
     let host = Host::with(
         Settings::new()?

@@ -87,6 +87,24 @@ async fn a_conversation_can_be_held_from_a_script() -> Result<()> {
 }
 
 #[tokio::test]
+async fn another_answer_takes_the_place_of_the_one_before() -> Result<()> {
+    let host = Host::with(Settings::new()?.set("apps.chat.config.answer_tokens", 8)).await?;
+    let client = host.client()?;
+    let session = client.session().await?;
+    let asked = "Name a bird.";
+    let printed = piped(&host, &["--session", &session], &format!("{asked}\n/again\n")).await?;
+    let stored = client.stored(&session).await?.body;
+    let turns = stored["history"].as_array().context("nothing was stored")?;
+    assert_eq!((turns.len(), turns[0]["user"].as_str()), (1, Some(asked)));
+    let answer = turns[0]["ai"].as_str().context("no answer")?;
+    assert!(printed.trim_end().ends_with(answer.trim()), "{answer} is not the last of {printed}");
+
+    let empty = client.session().await?;
+    ensure!(piped(&host, &["--session", &empty], "/again\n").await.is_err(), "nothing was answered before");
+    Ok(())
+}
+
+#[tokio::test]
 async fn programs_get_a_line_of_json_for_each_thing() -> Result<()> {
     let host = Host::with(Settings::new()?.set("apps.chat.config.answer_tokens", 8)).await?;
     let folder = tempfile::tempdir()?;

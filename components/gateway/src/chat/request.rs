@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::corral::chat::turns::{Options, Turn};
+use crate::corral::host::sessions;
 use crate::failure::Failure;
 use crate::request::Input;
 use crate::uuid;
@@ -14,6 +15,8 @@ pub struct Request {
     key: Option<String>,
     session: String,
     message: String,
+    /// The number of the session's newest turn, if this one takes its place.
+    replaces: Option<u32>,
     include: Include,
     options: Options,
 }
@@ -54,6 +57,7 @@ impl Request {
         // Every field is read before any is used, so that all problems are found.
         let session = check.required(body, "session_id", |check, value| check.string(value, Length::ANY));
         let message = check.required(body, "message", |check, value| check.string(value, Length::from(1)));
+        let replaces = check.optional(body, "replaces", |check, value| check.integer(value, 1));
         let include = check.optional(body, "include", Include::read);
         let model = check.optional(body, "model", |check, value| check.string(value, MODEL));
         let max_tokens = check.optional(body, "max_tokens", |check, value| check.integer(value, 1));
@@ -68,6 +72,7 @@ impl Request {
             key: None,
             session: session?,
             message: message?,
+            replaces: replaces?,
             include: include?.unwrap_or_default(),
             options: Options {
                 model: model?,
@@ -81,14 +86,21 @@ impl Request {
     }
 
     /// The turn as the chat logic takes it. One without a name of the client's gets its own.
-    pub fn into_turn(self) -> (Turn, Include) {
+    ///
+    /// The turn that it replaces is set aside: the logic sees the session without it.
+    pub fn into_turn(self) -> Result<(Turn, Include), Failure> {
+        if let Some(number) = self.replaces
+            && !sessions::set_aside(&self.session, number)?
+        {
+            return Err(Failure::NotNewest { number });
+        }
         let turn = Turn {
             id: self.key.unwrap_or_else(uuid::fresh),
             session: self.session,
             message: self.message,
             options: self.options,
         };
-        (turn, self.include)
+        Ok((turn, self.include))
     }
 
     /// What was understood, in the shape in which the recorded answers show it.
@@ -96,6 +108,7 @@ impl Request {
     pub fn as_understood(&self) -> Value {
         serde_json::json!({
             "session_id": self.session, "message": self.message, "key": self.key,
+            "replaces": self.replaces,
             "max_tokens": self.options.max_tokens, "seed": self.options.seed,
             "temperature": self.options.temperature.map(|number| format!("{number}")),
             "top_p": self.options.top_p.map(|number| format!("{number}")),

@@ -50,6 +50,9 @@ impl From<Failure> for Error {
             Failure::DocumentNotFound => {
                 (CLIENT, None, Some("document_not_found"), "There is no such document.".to_owned())
             }
+            Failure::NotNewest { .. } => {
+                (CLIENT, None, Some("turn_not_newest"), "The session has gone on.".to_owned())
+            }
             Failure::ModelNotFound { model } => {
                 (CLIENT, Some("model".to_owned()), Some("model_not_found"), no_model(model.as_deref()))
             }
@@ -99,6 +102,7 @@ mod tests {
             (Failure::NotFound, 404, CLIENT, None, None, "Invalid URL"),
             (Failure::SessionNotFound, 404, CLIENT, None, Some("session_not_found"), "no such session"),
             (Failure::DocumentNotFound, 404, CLIENT, None, Some("document_not_found"), "no such document"),
+            (Failure::NotNewest { number: 3 }, 409, CLIENT, None, Some("turn_not_newest"), "has gone on"),
             (
                 Failure::ModelNotFound { model },
                 404,

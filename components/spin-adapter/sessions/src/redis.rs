@@ -75,6 +75,16 @@ impl<'a> Store<'a> {
     ///
     /// The same `turn_id` twice is one turn, and answers as the first call did.
     pub fn append(&self, id: &str, turn: &Turn, turn_id: &str) -> Result<u32, Error> {
+        self.put(id, turn, turn_id, None)
+    }
+
+    /// Puts one turn in place of the newest one if `number` is the number of that one, counted from 1, and otherwise
+    /// appends it.
+    pub fn replace(&self, id: &str, turn: &Turn, turn_id: &str, number: u32) -> Result<u32, Error> {
+        self.put(id, turn, turn_id, Some(number))
+    }
+
+    fn put(&self, id: &str, turn: &Turn, turn_id: &str, replaces: Option<u32>) -> Result<u32, Error> {
         limits::check_turn_id(turn_id)?;
         let keys = self.keys(id)?;
         let bytes = limits::turn_size(turn, turn_id);
@@ -88,11 +98,15 @@ impl<'a> Store<'a> {
             .arg(limits::SESSION_BYTES.to_string())
             .arg(now.to_string());
         self.until_written(&keys, || {
-            let outcome = self.outcome(&keys, &splice)?;
-            if !matches!(outcome.happened, Happened::Other) {
-                return Ok(outcome);
+            // A script can splice in, and not out.
+            if replaces.is_none() {
+                let outcome = self.outcome(&keys, &splice)?;
+                if !matches!(outcome.happened, Happened::Other) {
+                    return Ok(outcome);
+                }
             }
             self.rewrite(id, &keys, |document| {
+                document.make_room(replaces);
                 let number = document.turns() + 1;
                 Ok((document.with_turn(id, turn, turn_id, now)?, turn_id, number))
             })
@@ -143,11 +157,11 @@ impl<'a> Store<'a> {
         &self,
         id: &str,
         keys: &Keys,
-        change: impl FnOnce(&Document<'_>) -> Result<(Written, &'b str, usize), Error>,
+        change: impl FnOnce(&mut Document<'_>) -> Result<(Written, &'b str, usize), Error>,
     ) -> Result<Outcome, Error> {
         let Some(seen) = self.look(keys)? else { return Ok(Outcome::missing()) };
-        let document = Document::parse(id, &seen.text).map_err(|cause| unavailable(keys, &cause))?;
-        let (written, turn_id, number) = change(&document)?;
+        let mut document = Document::parse(id, &seen.text).map_err(|cause| unavailable(keys, &cause))?;
+        let (written, turn_id, number) = change(&mut document)?;
         let mut step = self.step(steps::REPLACE, id, keys);
         step.arg(seen.digest)
             .arg(written.text)

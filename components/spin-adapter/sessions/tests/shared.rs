@@ -110,6 +110,21 @@ fn a_turn_is_the_same_turn_whoever_is_told_of_it_again() {
 }
 
 #[test]
+fn a_turn_is_replaced_by_whoever_is_asked() {
+    let both = both();
+    let spin = both.spin();
+    let id = both.runtime.block_on(both.host.create()).unwrap();
+    spin.append(&id, &turn("U1", "A1"), "one").unwrap();
+    spin.append(&id, &turn("U2", "A2"), "two").unwrap();
+    assert_eq!(spin.replace(&id, &turn("U2", "B2"), "three", 2).unwrap(), 2);
+    let theirs = corral_sessions::Turn { user: "U2".into(), ai: "C2".into() };
+    assert_eq!(both.runtime.block_on(both.host.replace(&id, theirs, "four", 2)).unwrap(), 2);
+    assert_eq!(spin.replace(&id, &turn("U3", "A3"), "five", 1).unwrap(), 3, "that is not the newest one");
+    let session = spin.get(&id, None).unwrap().unwrap();
+    assert_eq!(session.history, [turn("U1", "A1"), turn("U2", "C2"), turn("U3", "A3")]);
+}
+
+#[test]
 fn turns_that_are_appended_at_once_are_all_kept() {
     let both = both();
     both.spin().create(ID).unwrap();

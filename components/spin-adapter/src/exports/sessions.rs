@@ -11,6 +11,12 @@ use crate::{
     uuid,
 };
 use corral_spin_sessions as backend;
+use std::cell::RefCell;
+
+thread_local! {
+    /// The session whose newest turn the request replaces, and that turn's number. An instance serves one request.
+    static SET_ASIDE: RefCell<Option<(String, u32)>> = const { RefCell::new(None) };
+}
 
 impl Guest for Adapter {
     fn create() -> Result<String, Error> {
@@ -20,12 +26,32 @@ impl Guest for Adapter {
     }
 
     fn get(id: String, last: Option<u32>) -> Result<Option<Session>, Error> {
-        Ok(with_sessions(|sessions| sessions.get(&id, last))??.map(Session::from))
+        let hidden = set_aside(&id);
+        // One more, in the place of the one that is left out.
+        let read = last.map(|last| last.saturating_add(u32::from(hidden.is_some())));
+        let mut session = with_sessions(|sessions| sessions.get(&id, read))??;
+        if let (Some(session), Some(number)) = (&mut session, hidden) {
+            leave_out(session, number, last);
+        }
+        Ok(session.map(Session::from))
     }
 
     fn append(id: String, turn: Turn, turn_id: String) -> Result<u32, Error> {
         let turn = backend::Turn { user: turn.user, ai: turn.ai };
-        Ok(with_sessions(|sessions| sessions.append(&id, &turn, &turn_id))??)
+        Ok(match set_aside(&id) {
+            Some(number) => {
+                SET_ASIDE.take();
+                with_sessions(|sessions| sessions.replace(&id, &turn, &turn_id, number))??
+            }
+            None => with_sessions(|sessions| sessions.append(&id, &turn, &turn_id))??,
+        })
+    }
+
+    fn set_aside(id: String, number: u32) -> Result<bool, Error> {
+        let session = with_sessions(|sessions| sessions.get(&id, Some(0)))??.ok_or(Error::NotFound)?;
+        let newest = number > 0 && session.turns == number;
+        SET_ASIDE.replace(newest.then_some((id, number)));
+        Ok(newest)
     }
 
     fn set_metadata(id: String, entry: Entry) -> Result<(), Error> {
@@ -35,6 +61,23 @@ impl Guest for Adapter {
     fn delete(id: String) -> Result<bool, Error> {
         Ok(with_sessions(|sessions| sessions.delete(&id))??)
     }
+}
+
+/// The number of the turn that was set aside in this session.
+fn set_aside(id: &str) -> Option<u32> {
+    SET_ASIDE
+        .with_borrow(|aside| aside.as_ref().filter(|(session, _)| session == id).map(|(_, number)| *number))
+}
+
+/// Makes it a session that never had the turn of this number. It was read with one turn more than `last`.
+fn leave_out(session: &mut backend::Session, number: u32, last: Option<u32>) {
+    if session.turns == number {
+        session.history.pop();
+        session.turns = session.turns.saturating_sub(1);
+    }
+    let most = last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
+    let extra = session.history.len().saturating_sub(most);
+    session.history.drain(..extra);
 }
 
 impl From<backend::Session> for Session {

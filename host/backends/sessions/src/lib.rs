@@ -16,6 +16,7 @@ mod store;
 pub use config::{Backend, Config, Redis, Topology};
 pub use record::{Page, Record};
 
+use futures_util::future::BoxFuture;
 use outbox::Outbox;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -70,6 +71,8 @@ pub enum Error {
 
 /// The store of sessions. Clones share it.
 ///
+/// Calls are boxed, so that the work behind them is compiled here, and not by each crate that waits for one.
+///
 /// A call waits at most five seconds, then it is [`Error::Unavailable`]. A write whose future is
 /// dropped before it was committed does not happen.
 ///
@@ -101,37 +104,60 @@ impl Sessions {
     /// `store` is the embedded store's file; it is made if it is missing, together with its folder,
     /// both for their owner only. A server that is down is no error: calls are [`Error::Unavailable`]
     /// until it is up. Settings that cannot work are [`Error::InvalidArgument`], naming the key.
-    pub async fn open(config: &Config, store: &Path) -> Result<Self, Error> {
-        let store = Store::open(config, store).await?;
-        let outbox = Arc::new(Outbox::start(store.clone(), outbox::BOUNDS));
-        Ok(Self { store, outbox })
+    pub fn open<'a>(config: &'a Config, store: &'a Path) -> BoxFuture<'a, Result<Self, Error>> {
+        Box::pin(async move {
+            let store = Store::open(config, store).await?;
+            let outbox = Arc::new(Outbox::start(store.clone(), outbox::BOUNDS));
+            Ok(Self { store, outbox })
+        })
     }
 
     /// Makes an empty session and gives its id.
-    pub async fn create(&self) -> Result<String, Error> {
-        self.store.create().await
+    pub fn create(&self) -> BoxFuture<'_, Result<String, Error>> {
+        Box::pin(self.store.create())
     }
 
     /// The session with its newest `last` turns (none: all), or none if there is no such session.
-    pub async fn get(&self, id: &str, last: Option<u32>) -> Result<Option<Session>, Error> {
-        self.store.get(id, last).await
+    pub fn get<'a>(
+        &'a self,
+        id: &'a str,
+        last: Option<u32>,
+    ) -> BoxFuture<'a, Result<Option<Session>, Error>> {
+        Box::pin(self.store.get(id, last))
     }
 
     /// Appends one turn, both halves or neither, and gives how many turns the session has then.
     ///
     /// The same `turn_id` twice is one turn, and answers as the first call did.
-    pub async fn append(&self, id: &str, turn: Turn, turn_id: &str) -> Result<u32, Error> {
-        self.store.append(id, turn, turn_id).await
+    pub fn append<'a>(
+        &'a self,
+        id: &'a str,
+        turn: Turn,
+        turn_id: &'a str,
+    ) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(self.store.append(id, turn, turn_id, None))
     }
 
-    /// Leaves a turn to be appended in the background, as soon as the store takes it. False if too
-    /// much waits already: 1,024 turns, or 64 MiB.
+    /// Puts one turn in place of the newest one if `number` is the number of that one, counted from 1, and otherwise
+    /// appends it. Else as [`append`](Self::append).
+    pub fn replace<'a>(
+        &'a self,
+        id: &'a str,
+        turn: Turn,
+        turn_id: &'a str,
+        number: u32,
+    ) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(self.store.append(id, turn, turn_id, Some(number)))
+    }
+
+    /// Leaves a turn to be appended in the background, or to replace the one of this number, as soon as the store
+    /// takes it. False if too much waits already: 1,024 turns, or 64 MiB.
     ///
     /// It is tried at once, and again for ten minutes while the store is unavailable, the turns of a
     /// session in their order. The same `turn_id` twice is one turn. A turn that can never be appended
     /// is dropped, and so is all that waits when the program ends or every clone is dropped.
-    pub fn append_later(&self, id: &str, turn: Turn, turn_id: &str) -> bool {
-        self.outbox.push(id, turn, turn_id)
+    pub fn append_later(&self, id: &str, turn: Turn, turn_id: &str, replaces: Option<u32>) -> bool {
+        self.outbox.push(id, turn, turn_id, replaces)
     }
 
     /// How many turns were left by [`append_later`](Self::append_later) and are not stored yet.
@@ -142,32 +168,37 @@ impl Sessions {
     /// Sets one metadata value: a key of 1 to 128 bytes, a value of at most 4 KiB, at most 64 keys.
     ///
     /// `created_at` and `last_updated` are refused: the store keeps those.
-    pub async fn set_metadata(&self, id: &str, key: &str, value: &str) -> Result<(), Error> {
-        self.store.set_metadata(id, key, value).await
+    pub fn set_metadata<'a>(
+        &'a self,
+        id: &'a str,
+        key: &'a str,
+        value: &'a str,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.store.set_metadata(id, key, value))
     }
 
     /// Deletes the session. False if there was none; after a lost connection maybe also if this call has
     /// deleted it.
-    pub async fn delete(&self, id: &str) -> Result<bool, Error> {
-        self.store.delete(id).await
+    pub fn delete<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(self.store.delete(id))
     }
 
     /// Whether the store answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.store.ping().await
+    pub fn ping(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.store.ping())
     }
 
     /// The ids of sessions past their time, the oldest first, at most 256. Changes nothing.
     ///
     /// They are told of again until [`purge`](Self::purge) was called for each. In between the caller
     /// deletes what else is held for them; if it dies there, the next call tells of the rest.
-    pub async fn expired(&self) -> Result<Vec<String>, Error> {
-        self.store.expired().await
+    pub fn expired(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
+        Box::pin(self.store.expired())
     }
 
     /// Removes a session that has expired. One that lives stays, and an unknown one is no error.
-    pub async fn purge(&self, id: &str) -> Result<(), Error> {
-        self.store.purge(id).await
+    pub fn purge<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.store.purge(id))
     }
 
     /// A page of the living sessions, from the beginning or from where the page before it ended.
@@ -176,20 +207,20 @@ impl Sessions {
     /// and a server may give a few more. Sessions that exist all the while are told of at least once;
     /// of ones made meanwhile nothing is promised. A `cursor` that is none is
     /// [`Error::InvalidArgument`].
-    pub async fn export(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
-        self.store.export(cursor, limit).await
+    pub fn export<'a>(&'a self, cursor: Option<&'a str>, limit: u32) -> BoxFuture<'a, Result<Page, Error>> {
+        Box::pin(self.store.export(cursor, limit))
     }
 
     /// The whole session, or none if there is no such session. Does not start its time to live anew.
-    pub async fn record(&self, id: &str) -> Result<Option<Record>, Error> {
-        self.store.record(id).await
+    pub fn record<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Record>, Error>> {
+        Box::pin(self.store.record(id))
     }
 
     /// Stores a session as it is, in place of the one of the same id.
     ///
     /// One that exceeds a limit of this store is [`Error::TooLarge`] or [`Error::InvalidArgument`], and
     /// nothing is changed.
-    pub async fn import(&self, record: &Record) -> Result<(), Error> {
-        self.store.import(record).await
+    pub fn import<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.store.import(record))
     }
 }

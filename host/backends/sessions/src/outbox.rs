@@ -40,9 +40,9 @@ impl Outbox {
     }
 
     /// False if it is full. A turn that waits already is not put in again.
-    pub fn push(&self, id: &str, turn: Turn, turn_id: &str) -> bool {
-        let entry =
-            Entry { id: id.into(), turn_id: turn_id.into(), turn: Arc::new(turn), since: Instant::now() };
+    pub fn push(&self, id: &str, turn: Turn, turn_id: &str, replaces: Option<u32>) -> bool {
+        let (turn, since) = (Arc::new(turn), Instant::now());
+        let entry = Entry { id: id.into(), turn_id: turn_id.into(), turn, replaces, since };
         let accepted = self.queue.push(entry);
         if accepted {
             self.queue.arrival.notify_one();
@@ -80,6 +80,7 @@ struct Entry {
     id: Arc<str>,
     turn_id: Arc<str>,
     turn: Arc<Turn>,
+    replaces: Option<u32>,
     since: Instant,
 }
 
@@ -173,7 +174,7 @@ async fn round(queue: &Queue, store: &Store) {
         if failing.contains(&entry.id) {
             continue;
         }
-        match store.append(&entry.id, Turn::clone(&entry.turn), &entry.turn_id).await {
+        match store.append(&entry.id, Turn::clone(&entry.turn), &entry.turn_id, entry.replaces).await {
             Ok(_) => queue.remove(&entry),
             Err(error @ (Error::NotFound | Error::TooLarge { .. } | Error::InvalidArgument(_))) => {
                 tracing::warn!(%error, "a turn was given up");
@@ -223,7 +224,7 @@ mod tests {
         let id = store.create().await.unwrap();
         let outbox = Outbox::start(store.clone(), BOUNDS);
         for _ in 0..2 {
-            assert!(outbox.push(&id, turn(), "1"));
+            assert!(outbox.push(&id, turn(), "1", None));
             emptied(&outbox).await;
         }
         assert_eq!(store.get(&id, None).await.unwrap().unwrap().history, [turn()]);
@@ -235,7 +236,7 @@ mod tests {
         let (store, _folder) = store().await;
         let id = store.create().await.unwrap();
         let outbox = Outbox::start(store.clone(), Bounds { age: Duration::ZERO, ..BOUNDS });
-        assert!(outbox.push(&id, turn(), "1"));
+        assert!(outbox.push(&id, turn(), "1", None));
         emptied(&outbox).await;
         assert_eq!(store.get(&id, None).await.unwrap().unwrap().turns, 0);
     }

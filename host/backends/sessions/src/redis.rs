@@ -83,7 +83,13 @@ impl Store {
         session.map(Some).map_err(|cause| unreadable(&keys.document, &cause))
     }
 
-    pub async fn append(&self, id: &str, turn: Turn, turn_id: &str) -> Result<u32, Error> {
+    pub async fn append(
+        &self,
+        id: &str,
+        turn: Turn,
+        turn_id: &str,
+        replaces: Option<u32>,
+    ) -> Result<u32, Error> {
         let keys = self.keys(id)?;
         limits::check_session(limits::turn_size(&turn, turn_id))?;
         let now = Moment::now();
@@ -96,14 +102,22 @@ impl Store {
             .arg(now.to_string());
         let append = async {
             for delay in delays() {
-                let mut outcome = self.script(&keys, &splice).await?;
-                if let Outcome(Happened::Other, _) = outcome {
-                    let rewrite = |document: &Document<'_>| {
-                        let number = document.turns() + 1;
-                        Ok((document.with_turn(id, &turn, turn_id, now)?, turn_id, number))
-                    };
-                    outcome = self.rewrite(id, &keys, rewrite).await?;
-                }
+                let spliced = match replaces {
+                    None => self.script(&keys, &splice).await?,
+                    // A script can splice in, and not out.
+                    Some(_) => Outcome(Happened::Other, 0),
+                };
+                let outcome = match spliced {
+                    Outcome(Happened::Other, _) => {
+                        let rewrite = |document: &mut Document<'_>| {
+                            document.make_room(replaces);
+                            let number = document.turns() + 1;
+                            Ok((document.with_turn(id, &turn, turn_id, now)?, turn_id, number))
+                        };
+                        self.rewrite(id, &keys, rewrite).await?
+                    }
+                    outcome => outcome,
+                };
                 match outcome {
                     Outcome(Happened::Done | Happened::Known, number) => {
                         self.index(id).await;
@@ -125,7 +139,7 @@ impl Store {
         let keys = self.keys(id)?;
         let set = async {
             for delay in delays() {
-                let rewrite = |document: &Document<'_>| {
+                let rewrite = |document: &mut Document<'_>| {
                     Ok((document.with_entry(id, key, value, Moment::now())?, "", document.turns()))
                 };
                 match self.rewrite(id, &keys, rewrite).await? {
@@ -171,11 +185,12 @@ impl Store {
         &self,
         id: &str,
         keys: &Keys,
-        change: impl Fn(&Document<'_>) -> Result<(Written, &'a str, usize), Error>,
+        change: impl Fn(&mut Document<'_>) -> Result<(Written, &'a str, usize), Error>,
     ) -> Result<Outcome, Error> {
         let Some(seen) = self.look(keys).await? else { return Ok(Outcome(Happened::Missing, 0)) };
-        let document = Document::parse(id, &seen.text).map_err(|cause| unreadable(&keys.document, &cause))?;
-        let (written, turn_id, number) = change(&document)?;
+        let mut document =
+            Document::parse(id, &seen.text).map_err(|cause| unreadable(&keys.document, &cause))?;
+        let (written, turn_id, number) = change(&mut document)?;
         let mut script = self.invocation(&scripts::REPLACE, id, keys, self.expire_after);
         script.arg(seen.digest).arg(written.text).arg(written.state.to_string()).arg(turn_id).arg(number);
         self.script(keys, &script).await

@@ -59,16 +59,25 @@ impl Store {
         Ok(Some(session))
     }
 
-    pub async fn append(&self, id: &str, turn: Turn, turn_id: &str) -> Result<u32, Error> {
+    pub async fn append(
+        &self,
+        id: &str,
+        turn: Turn,
+        turn_id: &str,
+        replaces: Option<u32>,
+    ) -> Result<u32, Error> {
         let (now, expires_at) = self.span();
         let (id, turn_id) = (id.to_owned(), turn_id.to_owned());
         let append = self.database.write(deadline(), move |at| {
-            let head = rows::head(at, &id, now)?.ok_or(Error::NotFound)?;
+            let mut head = rows::head(at, &id, now)?.ok_or(Error::NotFound)?;
             rows::slide(at, &id, now, expires_at)?;
-            match rows::number_of(at, &head, &turn_id)? {
-                Some(number) => Ok(number),
-                None => rows::append(at, &head, &turn, &turn_id, now),
+            if let Some(number) = rows::number_of(at, &head, &turn_id)? {
+                return Ok(number);
             }
+            if replaces == Some(head.turns) {
+                rows::remove_newest(at, &mut head)?;
+            }
+            rows::append(at, &head, &turn, &turn_id, now)
         });
         append.await
     }

@@ -38,9 +38,16 @@ impl Store {
         on!(self, store => store.get(id, last).await)
     }
 
-    pub async fn append(&self, id: &str, turn: Turn, turn_id: &str) -> Result<u32, Error> {
+    /// With `replaces`, in place of the newest turn if that is its number.
+    pub async fn append(
+        &self,
+        id: &str,
+        turn: Turn,
+        turn_id: &str,
+        replaces: Option<u32>,
+    ) -> Result<u32, Error> {
         limits::check_turn_id(turn_id)?;
-        on!(self, store => store.append(id, turn, turn_id).await)
+        on!(self, store => store.append(id, turn, turn_id, replaces).await)
     }
 
     pub async fn set_metadata(&self, id: &str, key: &str, value: &str) -> Result<(), Error> {

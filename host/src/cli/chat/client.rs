@@ -140,11 +140,17 @@ impl Client {
         Ok(document.chunks)
     }
 
-    /// Asks, and gives the answer as it is made.
-    pub(super) async fn ask(&self, session: &str, message: &str) -> anyhow::Result<Answer> {
+    /// Asks, and gives the answer as it is made. The turn takes the place of the newest one if `replaces` is its number.
+    pub(super) async fn ask(
+        &self,
+        session: &str,
+        message: &str,
+        replaces: Option<usize>,
+    ) -> anyhow::Result<Answer> {
         let body = json!({
             "session_id": session,
             "message": message,
+            "replaces": replaces,
             "include": ["sources", "usage", "trimmed"],
         });
         let response = self.send(self.request(Method::POST, &["chat", "stream"], None).json(&body)).await?;

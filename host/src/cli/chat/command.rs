@@ -26,7 +26,8 @@ impl Known {
     }
 }
 
-pub(super) const COMMANDS: [Known; 10] = [
+pub(super) const COMMANDS: [Known; 11] = [
+    Known::new("/again", "another answer to the last message, in place of the one before"),
     Known::new("/documents", "list the session's documents"),
     Known::new("/documents add PATH", "give the session a file, or all of a folder, to answer from"),
     Known::new("/sources", "list the passages that the last answer was given"),
@@ -44,6 +45,7 @@ pub(super) const COMMANDS: [Known; 10] = [
 pub(super) enum Command {
     Nothing,
     Message(String),
+    Again,
     Documents,
     AddDocument(PathBuf),
     Sources,
@@ -64,6 +66,7 @@ impl Command {
             ("", _) => Self::Nothing,
             (quit, "") if QUIT.contains(&quit) => Self::Quit,
             ("/help", "") => Self::Help,
+            ("/again", "") => Self::Again,
             ("/new", "") => Self::New,
             ("/session", "") => Self::Session,
             ("/sessions", "") => Self::Sessions,
@@ -116,6 +119,7 @@ mod tests {
             ("  ", Command::Nothing),
             ("hello\\\nthere", Command::Message("hello\nthere".into())),
             ("a / b", Command::Message("a / b".into())),
+            ("/again", Command::Again),
             ("/documents", Command::Documents),
             ("/documents add  my\\ notes.md ", Command::AddDocument("my notes.md".into())),
             ("/documents add 'my notes.md'", Command::AddDocument("my notes.md".into())),

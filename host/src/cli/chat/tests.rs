@@ -40,7 +40,7 @@ fn response(status: &str, headers: &str, body: &str) -> String {
 
 async fn events(stream: &str) -> Vec<anyhow::Result<Event>> {
     let (address, asked) = host(response("200 OK", "content-type: text/event-stream\r\n", stream));
-    let mut answer = Client::new(&address).unwrap().ask("some-id", "hello").await.unwrap();
+    let mut answer = Client::new(&address).unwrap().ask("some-id", "hello", None).await.unwrap();
     let mut events = Vec::new();
     loop {
         let event = answer.next().await;

@@ -6,7 +6,10 @@ use super::{
     outgoing::{Granted, Outgoing},
     output::Output,
 };
-use crate::{imports::Services, spin::Component};
+use crate::{
+    imports::{Services, SetAside},
+    spin::Component,
+};
 use corral_telemetry::Record;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::time::Instant;
@@ -24,6 +27,8 @@ pub struct State {
     pub(crate) deadline: Instant,
     pub(crate) record: Arc<Record>,
     pub(crate) effects: Effects,
+    /// The turn that the request replaces.
+    pub(crate) set_aside: Option<SetAside>,
     /// What a Spin application's manifest grants; none, if the guest is of no such application.
     pub(crate) spin: Option<Arc<Component>>,
     /// Stores, connections and databases that are open.
@@ -47,6 +52,7 @@ impl State {
             deadline: context.deadline,
             record: context.record,
             effects: context.effects,
+            set_aside: None,
             spin: program.spin.clone(),
             open: 0,
             memory: Memory::new(program.limits.memory.as_u64()),

@@ -1,6 +1,4 @@
 //! `corral:host/sessions`: the conversation between turns.
-//!
-//! Calls are boxed: asking a server takes a large future, which each guest's task would carry about.
 
 use super::wit::corral::host::{
     sessions::{Error, Host, Session, Turn},
@@ -21,6 +19,15 @@ pub(super) struct View<'a> {
     calls: Interface<'a>,
     sessions: &'a backend::Sessions,
     effects: &'a Effects,
+    set_aside: &'a mut Option<SetAside>,
+}
+
+/// A session's newest turn, for which the request at hand brings another one.
+#[derive(Debug)]
+pub(crate) struct SetAside {
+    session: String,
+    /// As many turns as the session had, this one included.
+    number: u32,
 }
 
 pub(super) fn view(state: &mut State) -> View<'_> {
@@ -28,6 +35,7 @@ pub(super) fn view(state: &mut State) -> View<'_> {
         calls: state.services.calls.of("sessions"),
         sessions: &state.services.sessions,
         effects: &state.effects,
+        set_aside: &mut state.set_aside,
     }
 }
 
@@ -36,7 +44,7 @@ impl Host for View<'_> {
         if self.effects.discarded {
             return Ok(Ok(uuid::Uuid::new_v4().to_string()));
         }
-        Ok(self.calls.time("create", Box::pin(self.sessions.create())).await.map_err(Error::from))
+        Ok(self.calls.time("create", self.sessions.create()).await.map_err(Error::from))
     }
 
     async fn get(
@@ -44,8 +52,15 @@ impl Host for View<'_> {
         id: String,
         last: Option<u32>,
     ) -> wasmtime::Result<Result<Option<Session>, Error>> {
-        let found = self.calls.time("get", Box::pin(self.sessions.get(&id, last))).await;
-        Ok(found.map(|session| session.map(Session::from)).map_err(Error::from))
+        let hidden = self.set_aside.as_ref().filter(|turn| turn.session == id);
+        // One more, in the place of the one that is left out.
+        let read = last.map(|last| last.saturating_add(u32::from(hidden.is_some())));
+        let found = self.calls.time("get", self.sessions.get(&id, read)).await;
+        let without = |session| match hidden {
+            Some(turn) => turn.left_out_of(session, last),
+            None => session,
+        };
+        Ok(found.map(|session| session.map(without).map(Session::from)).map_err(Error::from))
     }
 
     async fn append(
@@ -59,14 +74,33 @@ impl Host for View<'_> {
             return Ok(Ok(1));
         }
         let turn = backend::Turn { user: turn.user, ai: turn.ai };
-        let appended =
-            self.calls.time("append", Box::pin(self.sessions.append(&id, turn.clone(), &turn_id))).await;
-        if matches!(appended, Err(backend::Error::Unavailable(_)))
-            && !self.sessions.append_later(&id, turn, &turn_id)
+        let replaces = self.set_aside.take_if(|aside| aside.session == id).map(|aside| aside.number);
+        let stored = async {
+            match replaces {
+                Some(number) => self.sessions.replace(&id, turn.clone(), &turn_id, number).await,
+                None => self.sessions.append(&id, turn.clone(), &turn_id).await,
+            }
+        };
+        let stored = self.calls.time("append", Box::pin(stored)).await;
+        if matches!(stored, Err(backend::Error::Unavailable(_)))
+            && !self.sessions.append_later(&id, turn, &turn_id, replaces)
         {
             tracing::warn!("a turn is lost: too many wait for the session store");
         }
-        Ok(appended.map_err(Error::from))
+        Ok(stored.map_err(Error::from))
+    }
+
+    async fn set_aside(&mut self, id: String, number: u32) -> wasmtime::Result<Result<bool, Error>> {
+        let found = self.calls.time("set-aside", self.sessions.get(&id, Some(0))).await;
+        Ok(match found {
+            Ok(Some(session)) => {
+                let newest = number > 0 && session.turns == number;
+                *self.set_aside = newest.then_some(SetAside { session: id, number });
+                Ok(newest)
+            }
+            Ok(None) => Err(Error::NotFound),
+            Err(error) => Err(Error::from(error)),
+        })
     }
 
     async fn set_metadata(&mut self, id: String, entry: Entry) -> wasmtime::Result<Result<(), Error>> {
@@ -75,7 +109,7 @@ impl Host for View<'_> {
         }
         Ok(self
             .calls
-            .time("set-metadata", Box::pin(self.sessions.set_metadata(&id, &entry.key, &entry.value)))
+            .time("set-metadata", self.sessions.set_metadata(&id, &entry.key, &entry.value))
             .await
             .map_err(Error::from))
     }
@@ -84,7 +118,21 @@ impl Host for View<'_> {
         if self.effects.discarded {
             return Ok(Ok(true));
         }
-        Ok(self.calls.time("delete", Box::pin(self.sessions.delete(&id))).await.map_err(Error::from))
+        Ok(self.calls.time("delete", self.sessions.delete(&id)).await.map_err(Error::from))
+    }
+}
+
+impl SetAside {
+    /// The session as if it had never had this turn. It was read with one turn more than `last`.
+    fn left_out_of(&self, mut session: backend::Session, last: Option<u32>) -> backend::Session {
+        if session.turns == self.number {
+            session.history.pop();
+            session.turns = session.turns.saturating_sub(1);
+        }
+        let most = last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
+        let extra = session.history.len().saturating_sub(most);
+        session.history.drain(..extra);
+        session
     }
 }
 

@@ -1,6 +1,4 @@
 //! `corral:host/vectors`: passages and their embeddings.
-//!
-//! Calls are boxed: asking a server takes a large future, which each guest's task would carry about.
 
 use super::wit::corral::host::{
     types::Entry,
@@ -38,11 +36,7 @@ impl Host for View<'_> {
             return Ok(Ok(()));
         }
         let items = items.into_iter().map(backend::Item::from).collect();
-        Ok(self
-            .calls
-            .time("upsert", Box::pin(self.vectors.upsert(&partition, items)))
-            .await
-            .map_err(Error::from))
+        Ok(self.calls.time("upsert", self.vectors.upsert(&partition, items)).await.map_err(Error::from))
     }
 
     async fn query(
@@ -51,7 +45,7 @@ impl Host for View<'_> {
         embedding: Vec<f32>,
         limit: u32,
     ) -> wasmtime::Result<Result<Vec<Hit>, Error>> {
-        let hits = self.calls.time("query", Box::pin(self.vectors.query(&partition, embedding, limit))).await;
+        let hits = self.calls.time("query", self.vectors.query(&partition, embedding, limit)).await;
         Ok(hits.map(|hits| hits.into_iter().map(Hit::from).collect()).map_err(Error::from))
     }
 
@@ -62,10 +56,8 @@ impl Host for View<'_> {
         words: String,
         limit: u32,
     ) -> wasmtime::Result<Result<Vec<Match>, Error>> {
-        let found = self
-            .calls
-            .time("search", Box::pin(self.vectors.search(&partition, embedding, &words, limit)))
-            .await;
+        let found =
+            self.calls.time("search", self.vectors.search(&partition, embedding, &words, limit)).await;
         Ok(found.map(|found| found.into_iter().map(Match::from).collect()).map_err(Error::from))
     }
 
@@ -78,10 +70,7 @@ impl Host for View<'_> {
     ) -> wasmtime::Result<Result<Vec<Passage>, Error>> {
         let found = self
             .calls
-            .time(
-                "list",
-                Box::pin(self.vectors.list(&partition, filter.map(backend::Entry::from), after, limit)),
-            )
+            .time("list", self.vectors.list(&partition, filter.map(backend::Entry::from), after, limit))
             .await;
         Ok(found.map(|found| found.into_iter().map(Passage::from).collect()).map_err(Error::from))
     }
@@ -92,7 +81,7 @@ impl Host for View<'_> {
         }
         Ok(self
             .calls
-            .time("delete", Box::pin(self.vectors.delete(&partition, filter.into())))
+            .time("delete", self.vectors.delete(&partition, filter.into()))
             .await
             .map_err(Error::from))
     }
@@ -101,11 +90,7 @@ impl Host for View<'_> {
         if self.discarded {
             return Ok(Ok(0));
         }
-        Ok(self
-            .calls
-            .time("remove", Box::pin(self.vectors.remove(&partition, ids)))
-            .await
-            .map_err(Error::from))
+        Ok(self.calls.time("remove", self.vectors.remove(&partition, ids)).await.map_err(Error::from))
     }
 
     async fn delete_partition(&mut self, partition: String) -> wasmtime::Result<Result<u32, Error>> {
@@ -114,17 +99,17 @@ impl Host for View<'_> {
         }
         Ok(self
             .calls
-            .time("delete-partition", Box::pin(self.vectors.delete_partition(&partition)))
+            .time("delete-partition", self.vectors.delete_partition(&partition))
             .await
             .map_err(Error::from))
     }
 
     async fn count(&mut self, partition: String) -> wasmtime::Result<Result<u32, Error>> {
-        Ok(self.calls.time("count", Box::pin(self.vectors.count(&partition))).await.map_err(Error::from))
+        Ok(self.calls.time("count", self.vectors.count(&partition)).await.map_err(Error::from))
     }
 
     async fn is_empty(&mut self, partition: String) -> wasmtime::Result<Result<bool, Error>> {
-        let empty = self.calls.time("is-empty", Box::pin(self.vectors.is_empty(&partition)));
+        let empty = self.calls.time("is-empty", self.vectors.is_empty(&partition));
         Ok(empty.await.map_err(Error::from))
     }
 }

@@ -100,6 +100,13 @@ impl<'a> Document<'a> {
         self.history.len()
     }
 
+    /// Takes the newest turn away if `replaces` is its number: another will stand there.
+    pub fn make_room(&mut self, replaces: Option<u32>) {
+        if replaces.and_then(|number| usize::try_from(number).ok()) == Some(self.turns()) {
+            self.history.pop();
+        }
+    }
+
     /// The session with its newest `last` turns.
     pub fn session(&self, id: &str, last: Option<u32>) -> Result<Session, Unreadable> {
         let turns = self.turns();

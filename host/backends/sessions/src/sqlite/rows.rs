@@ -13,7 +13,7 @@ pub struct Head {
     created_at: Moment,
     last_updated: Moment,
     pub expires_at: Moment,
-    turns: u32,
+    pub turns: u32,
     pub bytes: u32,
 }
 
@@ -90,6 +90,24 @@ pub fn append(
     at.prepare_cached("UPDATE sessions SET turns = ?2, bytes = ?3, last_updated = ?4 WHERE key = ?1")?
         .execute((head.key, number, bytes, now))?;
     Ok(number)
+}
+
+/// Takes the newest turn out of its row and of the session's, if there is one. The caller stores another in its place.
+pub fn remove_newest(at: &Transaction<'_>, head: &mut Head) -> Result<(), Error> {
+    let removed = at
+        .prepare_cached(
+            "DELETE FROM session_turns WHERE session = ?1 AND number = ?2 RETURNING user, ai, turn_id",
+        )?
+        .query_row((head.key, head.turns), |row| {
+            Ok((Turn { user: row.get(0)?, ai: row.get(1)? }, row.get::<_, Option<String>>(2)?))
+        })
+        .optional()?;
+    if let Some((turn, turn_id)) = removed {
+        let freed = limits::turn_size(&turn, turn_id.as_deref().unwrap_or_default());
+        head.bytes = head.bytes.saturating_sub(freed);
+        head.turns = head.turns.saturating_sub(1);
+    }
+    Ok(())
 }
 
 pub fn set_metadata(

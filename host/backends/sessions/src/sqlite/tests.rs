@@ -45,7 +45,7 @@ async fn an_expired_session_is_unknown_before_the_sweep_ran() {
     let id = fixture.store.create().await.unwrap();
     fixture.pass(HOUR);
     assert_eq!(fixture.store.get(&id, None).await.unwrap(), None);
-    assert!(matches!(fixture.store.append(&id, turn(), "1").await, Err(Error::NotFound)));
+    assert!(matches!(fixture.store.append(&id, turn(), "1", None).await, Err(Error::NotFound)));
     assert!(matches!(fixture.store.set_metadata(&id, "key", "value").await, Err(Error::NotFound)));
     assert!(!fixture.store.delete(&id).await.unwrap());
     assert_eq!(fixture.store.expired().await.unwrap(), [id], "a delete that found nothing took it away");
@@ -68,7 +68,7 @@ async fn reads_and_writes_start_the_time_to_live_anew() {
         fixture.pass(HOUR * 3 / 4);
         assert!(store.get(&id, None).await.unwrap().is_some(), "read in round {round}");
         fixture.pass(HOUR * 3 / 4);
-        store.append(&id, turn(), "always the same").await.unwrap();
+        store.append(&id, turn(), "always the same", None).await.unwrap();
         fixture.pass(HOUR * 3 / 4);
         store.set_metadata(&id, "round", &round.to_string()).await.unwrap();
     }
@@ -126,7 +126,7 @@ async fn nothing_of_a_purged_session_stays_in_the_tables() {
     let fixture = Fixture::new();
     let store = &fixture.store;
     let id = store.create().await.unwrap();
-    store.append(&id, turn(), "1").await.unwrap();
+    store.append(&id, turn(), "1", None).await.unwrap();
     store.set_metadata(&id, "key", "value").await.unwrap();
     fixture.pass(HOUR);
     store.purge(&id).await.unwrap();
@@ -156,6 +156,6 @@ async fn turns_of_the_first_version_are_kept() {
     }
     let store = Store::open(&path, HOUR).unwrap();
     assert_eq!(store.get(id, None).await.unwrap().unwrap().history, [turn()]);
-    assert_eq!(store.append(id, turn(), "1").await.unwrap(), 1);
-    assert_eq!(store.append(id, turn(), "2").await.unwrap(), 2);
+    assert_eq!(store.append(id, turn(), "1", None).await.unwrap(), 1);
+    assert_eq!(store.append(id, turn(), "2", None).await.unwrap(), 2);
 }

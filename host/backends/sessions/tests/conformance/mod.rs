@@ -11,6 +11,7 @@ pub mod concurrency;
 pub mod documents;
 pub mod expiry;
 pub mod limits;
+pub mod replacement;
 
 use corral_sessions::{Session, Sessions, Turn};
 
@@ -29,6 +30,12 @@ macro_rules! suite {
             writing_moves_last_updated_and_reading_does_not,
             a_deleted_session_is_gone_and_others_stay,
             the_store_answers_a_ping,
+        );
+        conformance::suite!($open, replacement:
+            the_newest_turn_is_replaced,
+            a_turn_that_is_not_the_newest_stays,
+            a_replacement_told_twice_is_one,
+            what_was_replaced_counts_no_longer,
         );
         conformance::suite!($open, limits:
             turn_ids_have_1_to_128_bytes,

@@ -25,7 +25,7 @@ async fn turns_wait_while_the_server_is_away_and_are_appended_in_order() {
     for number in 0..10 {
         for id in &ids {
             for _ in 0..2 {
-                assert!(sessions.append_later(id, turn(number), &number.to_string()));
+                assert!(sessions.append_later(id, turn(number), &number.to_string(), None));
             }
         }
     }
@@ -42,9 +42,9 @@ async fn a_turn_for_no_session_or_without_an_id_does_not_wait() {
     let server = Redis::start().await.unwrap();
     let sessions = support::open(&config(&server)).await;
     let id = sessions.create().await.unwrap();
-    assert!(sessions.append_later("unknown", turn(1), "1"));
-    assert!(sessions.append_later(&id, turn(1), ""));
-    assert!(sessions.append_later(&id, turn(2), "2"));
+    assert!(sessions.append_later("unknown", turn(1), "1", None));
+    assert!(sessions.append_later(&id, turn(1), "", None));
+    assert!(sessions.append_later(&id, turn(2), "2", None));
     emptied(&sessions).await;
     assert_eq!(read(&sessions, &id).await.history, [turn(2)]);
 }
@@ -56,8 +56,8 @@ async fn one_session_that_cannot_be_written_holds_up_no_other() {
     let () =
         redis::cmd("SET").arg(support::key("broken")).arg("no JSON").query_async(&mut client).await.unwrap();
     let id = sessions.create().await.unwrap();
-    assert!(sessions.append_later("broken", turn(1), "1"));
-    assert!(sessions.append_later(&id, turn(1), "1"));
+    assert!(sessions.append_later("broken", turn(1), "1", None));
+    assert!(sessions.append_later(&id, turn(1), "1", None));
     while sessions.waiting() > 1 {
         sleep(Duration::from_millis(20)).await;
     }
@@ -70,14 +70,14 @@ async fn only_so_many_turns_and_bytes_wait() {
     server.kill().await.unwrap();
     let sessions = support::open(&config(&server)).await;
     for number in 0..1024 {
-        assert!(sessions.append_later("id", turn(number), &number.to_string()));
+        assert!(sessions.append_later("id", turn(number), &number.to_string(), None));
     }
-    assert!(!sessions.append_later("id", turn(1), "one more"));
-    assert!(sessions.append_later("id", turn(1), "1"), "it waits already");
+    assert!(!sessions.append_later("id", turn(1), "one more", None));
+    assert!(sessions.append_later("id", turn(1), "1", None), "it waits already");
 
     let large = support::open(&config(&server)).await;
     let half = Turn { user: "u".repeat(40 << 20), ai: String::new() };
-    assert!(large.append_later("id", half.clone(), "1"));
-    assert!(!large.append_later("id", half, "2"));
+    assert!(large.append_later("id", half.clone(), "1", None));
+    assert!(!large.append_later("id", half, "2", None));
     assert_eq!((sessions.waiting(), large.waiting()), (1024, 1));
 }
