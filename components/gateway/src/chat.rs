@@ -8,6 +8,7 @@ mod request;
 use crate::corral::chat::turns;
 use crate::failure::Failure;
 use crate::reply::Reply;
+use crate::response::Piece;
 use crate::sse::Events;
 use answer::Answer;
 pub use answer::{Done, Sources, Trimmed, finish_reason};
@@ -51,9 +52,9 @@ impl Stream {
 }
 
 impl Iterator for Stream {
-    type Item = Vec<u8>;
+    type Item = Piece;
 
-    fn next(&mut self) -> Option<Vec<u8>> {
+    fn next(&mut self) -> Option<Piece> {
         if self.events.are_over() {
             return None;
         }

@@ -31,6 +31,7 @@ use openai::completions::{self, Chat, Delivery, Form, Text};
 use openai::{embeddings, models};
 use reply::{Dialect, Reply};
 use request::Request;
+use response::Piece;
 use route::Endpoint;
 use spin::{embed, infer};
 use wasi::http::types::{IncomingRequest, ResponseOutparam};
@@ -53,7 +54,7 @@ impl Guest for Gateway {
 enum Answer {
     Whole(Reply),
     /// Sent piece by piece, as they come.
-    Stream(Box<dyn Iterator<Item = Vec<u8>>>),
+    Stream(Box<dyn Iterator<Item = Piece>>),
 }
 
 fn serve(request: Request) -> Result<Answer, Failure> {
@@ -97,6 +98,6 @@ fn complete<F: Form + 'static>(request: completions::Request<F>) -> Result<Answe
     }
 }
 
-fn stream(pieces: impl Iterator<Item = Vec<u8>> + 'static) -> Result<Answer, Failure> {
+fn stream(pieces: impl Iterator<Item = Piece> + 'static) -> Result<Answer, Failure> {
     Ok(Answer::Stream(Box::new(pieces)))
 }

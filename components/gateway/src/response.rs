@@ -9,6 +9,17 @@ use crate::wasi::io::streams::{OutputStream, StreamError};
 /// The most that one write may carry (`wasi:io/streams`).
 const WRITE_AT_ONCE: usize = 4096;
 
+/// Tells the host, after the body, with what status an answer would have begun that failed later.
+const STATUS: &str = "x-corral-status";
+
+/// A part of a response that goes out as it comes.
+#[derive(Debug, PartialEq)]
+pub enum Piece {
+    Bytes(Vec<u8>),
+    /// The last one of an answer that failed: what the client reads, and the status it would have had.
+    Failed(Vec<u8>, u16),
+}
+
 /// A response whose head is sent and whose body is being written.
 struct Open {
     // Invariant: the stream is dropped before its body.
@@ -46,11 +57,30 @@ pub fn send(out: ResponseOutparam, reply: Reply) {
 pub fn stream(
     out: ResponseOutparam,
     headers: Vec<(&'static str, String)>,
-    mut pieces: impl Iterator<Item = Vec<u8>>,
+    pieces: impl Iterator<Item = Piece>,
 ) {
     let Some(mut open) = open(out, 200, headers) else { return };
-    if pieces.all(|piece| open.write(&piece).is_ok()) {
-        open.finish();
+    let mut failed = None;
+    for piece in pieces {
+        if open.write(piece.bytes()).is_err() {
+            return;
+        }
+        if let Piece::Failed(_, status) = piece {
+            failed = Some(status);
+        }
+    }
+    open.finish_with(failed.and_then(trailers));
+}
+
+fn trailers(status: u16) -> Option<Fields> {
+    Fields::from_list(&[(STATUS.to_owned(), status.to_string().into_bytes())]).ok()
+}
+
+impl Piece {
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) | Self::Failed(bytes, _) => bytes,
+        }
     }
 }
 
@@ -80,8 +110,12 @@ impl Open {
 
     /// Ends the body properly; without this it reads as broken off.
     fn finish(self) {
+        self.finish_with(None);
+    }
+
+    fn finish_with(self, trailers: Option<Fields>) {
         drop(self.stream);
         // Nothing can be told to anyone any more if this fails.
-        let _ = OutgoingBody::finish(self.body, None);
+        let _ = OutgoingBody::finish(self.body, trailers);
     }
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::chat::{Done, Sources, Trimmed};
 use crate::corral::chat::turns;
 use crate::failure::Failure;
-use crate::reply::Detail;
+use crate::reply::{self, Detail, Dialect};
+use crate::response::Piece;
 
 /// A stream's state: whether its last event is written.
 pub struct Events {
@@ -46,8 +47,8 @@ impl Events {
         self.over
     }
 
-    /// The bytes of a batch. An empty batch before `done` is an answer that broke off.
-    pub fn write(&mut self, batch: Vec<turns::Event>) -> Vec<u8> {
+    /// A batch, written. An empty batch before `done` is an answer that broke off.
+    pub fn write(&mut self, batch: Vec<turns::Event>) -> Piece {
         if batch.is_empty() {
             return self.fail(Failure::Unavailable);
         }
@@ -64,15 +65,16 @@ impl Events {
                 }
             }
         }
-        bytes
+        Piece::Bytes(bytes)
     }
 
-    /// The bytes of the last event of an answer that failed.
-    pub fn fail(&mut self, failure: Failure) -> Vec<u8> {
+    /// The last event of an answer that failed.
+    pub fn fail(&mut self, failure: Failure) -> Piece {
         self.over = true;
+        let status = reply::status(&failure, Dialect::Detail);
         let mut bytes = Vec::new();
         frame(&mut bytes, "error", &Error { detail: Detail::from(failure) });
-        bytes
+        Piece::Failed(bytes, status)
     }
 }
 
@@ -126,8 +128,8 @@ mod tests {
     #[test]
     fn a_stream_reads_like_this() {
         let mut events = Events::new();
-        let mut bytes = events.write(vec![turns::Event::Sources(vec![source()]), turns::Event::Waiting]);
-        bytes.extend(events.write(vec![
+        let first = events.write(vec![turns::Event::Sources(vec![source()]), turns::Event::Waiting]);
+        let second = events.write(vec![
             turns::Event::Trimmed(turns::Trimmed {
                 turns: 1,
                 sources: 0,
@@ -135,9 +137,9 @@ mod tests {
                 retrieval_unavailable: false,
             }),
             turns::Event::Delta("two\nlines \u{2028}\"é\"".to_owned()),
-        ]));
+        ]);
         assert!(!events.are_over());
-        bytes.extend(events.write(vec![turns::Event::Done(done(true))]));
+        let last = events.write(vec![turns::Event::Done(done(true))]);
         assert!(events.are_over());
         let expected = concat!(
             "event: sources\ndata: {\"sources\":[{\"id\":\"d#0\",\"document_id\":\"d\",\"text\":\"t\",\"score\":0.5,\"metadata\":{\"k\":\"v\"}}]}\n\n",
@@ -146,20 +148,21 @@ mod tests {
             "event: delta\ndata: {\"text\":\"two\\nlines \u{2028}\\\"é\\\"\"}\n\n",
             "event: done\ndata: {\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":1,\"cached_tokens\":2,\"completion_tokens\":3,\"queue_ms\":4,\"first_token_ms\":5,\"total_ms\":6},\"persisted\":true}\n\n",
         );
+        let bytes = [first.bytes(), second.bytes(), last.bytes()].concat();
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
     }
 
     #[test]
     fn a_failure_ends_the_stream_with_its_words() {
         let mut events = Events::new();
-        let bytes = events.fail(Failure::from(turns::Error::Deadline));
-        assert_eq!(bytes, b"event: error\ndata: {\"detail\":\"The answer took too long.\"}\n\n");
+        let bytes = b"event: error\ndata: {\"detail\":\"The answer took too long.\"}\n\n".to_vec();
+        assert_eq!(events.fail(Failure::from(turns::Error::Deadline)), Piece::Failed(bytes, 504));
         assert!(events.are_over());
     }
 
     #[test]
     fn an_answer_that_breaks_off_is_told() {
-        let bytes = Events::new().write(Vec::new());
-        assert!(bytes.starts_with(b"event: error\n"));
+        let piece = Events::new().write(Vec::new());
+        assert!(matches!(piece, Piece::Failed(bytes, 503) if bytes.starts_with(b"event: error\n")));
     }
 }

@@ -4,7 +4,7 @@ use super::connection::Busy;
 use bytes::Bytes;
 use corral_telemetry::Exchange;
 use corral_wasm::guest;
-use http::{Response, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use std::{
@@ -12,6 +12,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// With what status an answer would have begun that failed after its head was sent. A trailer, for the host alone.
+const STATUS: &str = "x-corral-status";
 
 /// A body that ends its exchange when it is dropped.
 pub(super) struct Tracked {
@@ -58,6 +61,15 @@ impl Tracked {
         self.left = self.left.map(|left| left.saturating_sub(bytes));
     }
 
+    /// What the application said at the end, less what is for the host.
+    fn heard(&mut self, mut trailers: HeaderMap) -> HeaderMap {
+        let told = trailers.remove(STATUS).and_then(|status| status.to_str().ok()?.parse().ok());
+        if let Some(status) = told {
+            self.exchange.ended_as(status);
+        }
+        trailers
+    }
+
     fn late(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
         self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(context)
@@ -79,6 +91,10 @@ impl Body for Tracked {
         };
         match frame {
             Some(Ok(frame)) => {
+                let frame = match frame.into_trailers() {
+                    Ok(trailers) => Frame::trailers(self.heard(trailers)),
+                    Err(frame) => frame,
+                };
                 self.sent(frame.data_ref().map_or(0, Bytes::len));
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -24,6 +24,8 @@ pub struct Exchange {
     app: Option<(String, String)>,
     generation: Option<u64>,
     status: Option<u16>,
+    /// The status that the answer would have had, if what it ended with had been known at its head.
+    ended_as: Option<u16>,
     failure: Option<&'static str>,
     ended: bool,
     bytes_out: u64,
@@ -66,6 +68,7 @@ impl Exchange {
             app: None,
             generation: None,
             status: None,
+            ended_as: None,
             failure: None,
             ended: false,
             bytes_out: 0,
@@ -112,6 +115,15 @@ impl Exchange {
         self.status = Some(status);
     }
 
+    /// The application said at the end of the body that the answer had failed after its head was sent, and with what
+    /// status it would have begun otherwise.
+    pub fn ended_as(&mut self, status: u16) {
+        self.ended_as = Some(status);
+        if status >= 500 {
+            self.failure = Some("failed_stream");
+        }
+    }
+
     /// A piece of the answer's body went out.
     pub fn sent(&mut self, bytes: usize) {
         self.bytes_out = self.bytes_out.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -132,7 +144,7 @@ impl Exchange {
 
     /// What a client that leaves says nothing of.
     fn told(&self) -> Outcome {
-        let status = self.status.unwrap_or(CLIENT_LEFT);
+        let status = self.ended_as.or(self.status).unwrap_or(CLIENT_LEFT);
         let failed = status >= 500 || (self.failure.is_some() && status != CLIENT_LEFT && status < 400);
         let answered =
             (self.ended && status < 400 && routes::is_turn(&self.route)).then(|| self.started.elapsed());

@@ -29,6 +29,7 @@ use crate::corral::host::inference::{self, Input, Options, ToolMessage, Toolbox}
 use crate::failure::Failure;
 use crate::openai::{Mistake, excerpt};
 use crate::reply::Reply;
+use crate::response::Piece;
 use crate::uuid;
 use answer::{Answer, Head};
 pub use chat::Chat;
@@ -85,9 +86,9 @@ impl<F: Form> Stream<F> {
 }
 
 impl<F: Form> Iterator for Stream<F> {
-    type Item = Vec<u8>;
+    type Item = Piece;
 
-    fn next(&mut self) -> Option<Vec<u8>> {
+    fn next(&mut self) -> Option<Piece> {
         if self.chunks.are_over() {
             return None;
         }

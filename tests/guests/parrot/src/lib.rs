@@ -31,7 +31,7 @@ use std::{cell::Cell, hint::black_box, thread, time::Duration};
 
 /// As long as every word that is written over it.
 static WORD: &str = "parrot-0000 ";
-/// Whether it answers, or `loops`, `grows`, `traps` or is `mute.` instead.
+/// Whether it answers, or `loops`, `grows`, `traps`, `fails` in mid-answer or is `mute.` instead.
 static TEMPER: &str = "parrot: tame.";
 /// How often it is said in an answer.
 const TIMES: u32 = 16;
@@ -61,6 +61,8 @@ enum Next {
     Trimmed,
     Told(usize),
     Word(u32),
+    /// Whether a word was said before it.
+    Failure(bool),
     Done,
     Nothing,
 }
@@ -76,6 +78,7 @@ impl Guest for Parrot {
             "grows" => grow(),
             "traps" => panic!("a bug"),
             "mute." => return Ok(Reply::new(Saying::of(Next::Done))),
+            "fails" => return Ok(Reply::new(Saying::of(Next::Failure(false)))),
             _ => {}
         }
         let endless = turn.message.contains(NEVER);
@@ -130,6 +133,8 @@ impl GuestReply for Saying {
                 let then = if left == 0 { Next::Done } else { Next::Word(left) };
                 (Event::Delta(black_box(WORD).to_owned()), then)
             }
+            Next::Failure(true) => return Err(Error::Unavailable),
+            Next::Failure(false) => (Event::Delta(black_box(WORD).to_owned()), Next::Failure(true)),
             Next::Done => (Event::Done(done()), Next::Nothing),
             Next::Nothing => return Ok(Vec::new()),
         };

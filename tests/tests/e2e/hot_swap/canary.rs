@@ -155,6 +155,28 @@ async fn a_canary_that_fails_is_ended_by_itself() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_canary_whose_streams_break_off_is_ended_by_itself() -> Result<()> {
+    let (host, _folder) = hosted(|settings| settings.set("apps.chat.probe", false)).await?;
+    tried(&host, "weight=20", bad_parrot("fails")?).await?;
+    let client = host.client()?;
+    let mut failed = 0;
+    for session in 0..SESSIONS {
+        let stream = client.post("/api/v1/chat/chat/stream", &body(session, "Hello")).send().await?;
+        ensure!(stream.status() == StatusCode::OK, "{}", stream.status());
+        ensure!(stream.headers().get("x-corral-status").is_none());
+        let text = stream.text().await?;
+        failed += u32::from(text.contains("event: error\n"));
+    }
+    assert!((3..20).contains(&failed), "{failed} streams failed");
+    until("the canary is ended", async || Ok(state(&host).await?["note"].is_string())).await?;
+    let told = state(&host).await?;
+    assert!(told["note"].as_str().is_some_and(|note| note.contains("requests failed")), "{told}");
+    let sample = "corral_request_failures_total{app=\"chat\",kind=\"failed_stream\"}";
+    assert_eq!(host.metric(sample).await?, Some(f64::from(failed)));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_canary_that_is_as_good_is_left_alone_whatever_clients_do_wrong() -> Result<()> {
     let (host, _folder) = hosted(|settings| settings).await?;
     tried(&host, "weight=50", parrot(2)?).await?;

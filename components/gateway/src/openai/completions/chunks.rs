@@ -11,7 +11,8 @@ use super::event::{Done, Event};
 use super::form::{End, Form};
 use crate::corral::host::inference::Scored;
 use crate::failure::Failure;
-use crate::reply::Error;
+use crate::reply::{self, Dialect, Error};
+use crate::response::Piece;
 use crate::sse::PING;
 
 /// A stream's state.
@@ -64,8 +65,8 @@ impl<F: Form> Chunks<F> {
         self.stage == Stage::Over
     }
 
-    /// The bytes of a batch. An empty batch before the end is an answer that broke off.
-    pub fn write(&mut self, batch: Vec<Event>) -> Vec<u8> {
+    /// A batch, written. An empty batch before the end is an answer that broke off.
+    pub fn write(&mut self, batch: Vec<Event>) -> Piece {
         if batch.is_empty() {
             return self.fail(Failure::Unavailable);
         }
@@ -96,15 +97,16 @@ impl<F: Form> Chunks<F> {
                 Event::Done(done) => self.end(&mut bytes, done),
             }
         }
-        bytes
+        Piece::Bytes(bytes)
     }
 
-    /// The bytes of the last event of an answer that failed.
-    pub fn fail(&mut self, failure: Failure) -> Vec<u8> {
+    /// The last event of an answer that failed.
+    pub fn fail(&mut self, failure: Failure) -> Piece {
         self.stage = Stage::Over;
+        let status = reply::status(&failure, Dialect::OpenAi);
         let mut bytes = Vec::new();
         frame(&mut bytes, &Error::from(failure));
-        bytes
+        Piece::Failed(bytes, status)
     }
 
     fn end(&mut self, bytes: &mut Vec<u8>, done: Done) {
@@ -160,8 +162,8 @@ mod tests {
     use crate::sse::samples::source;
 
     /// What a client reads: the data of each event, comments as they are.
-    fn read(bytes: &[u8]) -> Vec<Value> {
-        let text = std::str::from_utf8(bytes).unwrap();
+    fn read(piece: &Piece) -> Vec<Value> {
+        let text = std::str::from_utf8(piece.bytes()).unwrap();
         let events = text.strip_suffix("\n\n").unwrap().split("\n\n");
         events
             .map(|event| match event.strip_prefix("data: ") {
@@ -181,10 +183,10 @@ mod tests {
     #[test]
     fn a_stream_begins_with_the_role_and_ends_with_its_reason() {
         let mut chunks = Chunks::new(head(), Chat::default(), false);
-        let mut bytes = chunks.write(vec![Event::Waiting]);
-        bytes.extend(chunks.write(vec![delta("Hi"), delta(" \"there\"\n")]));
+        let mut pieces = vec![chunks.write(vec![Event::Waiting])];
+        pieces.push(chunks.write(vec![delta("Hi"), delta(" \"there\"\n")]));
         assert!(!chunks.are_over());
-        bytes.extend(chunks.write(vec![done(None)]));
+        pieces.push(chunks.write(vec![done(None)]));
         assert!(chunks.are_over());
         let expected = [
             chunk(json!({"role": "assistant", "content": ""}), json!(null)),
@@ -194,13 +196,13 @@ mod tests {
             chunk(json!({}), json!("stop")),
             json!("[DONE]"),
         ];
-        assert_eq!(read(&bytes), expected);
+        assert_eq!(pieces.iter().flat_map(read).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn usage_comes_last_in_a_chunk_without_choices_and_is_null_before() {
-        let bytes = Chunks::new(head(), Chat::default(), true).write(vec![delta("Hi"), done(None)]);
-        let mut events = read(&bytes);
+        let piece = Chunks::new(head(), Chat::default(), true).write(vec![delta("Hi"), done(None)]);
+        let mut events = read(&piece);
         assert_eq!(events.pop(), Some(json!("[DONE]")));
         let last = events.pop().unwrap();
         assert_eq!((&last["choices"], &last["usage"]["total_tokens"]), (&json!([]), &json!(4)));
@@ -232,12 +234,12 @@ mod tests {
 
     #[test]
     fn a_turn_tells_its_sources_with_its_reason() {
-        let bytes = Chunks::new(head(), Chat::default(), false).write(vec![
+        let piece = Chunks::new(head(), Chat::default(), false).write(vec![
             Event::Sources(vec![source()]),
             delta("Hi"),
             done(Some(true)),
         ]);
-        let events = read(&bytes);
+        let events = read(&piece);
         let last = &events[events.len() - 2]["choices"][0];
         assert_eq!(last["finish_reason"], "stop");
         assert_eq!(last["delta"]["corral"]["sources"][0]["id"], "d#0");
@@ -272,7 +274,8 @@ mod tests {
         let expected = json!({"error": {
             "message": "The answer took too long.", "type": "server_error", "param": null, "code": "timeout",
         }});
-        assert_eq!(read(&chunks.fail(Failure::Deadline)), [expected]);
+        let last = chunks.fail(Failure::Deadline);
+        assert_eq!((read(&last), matches!(last, Piece::Failed(_, 504))), (vec![expected], true));
         assert!(chunks.are_over());
     }
 
