@@ -166,8 +166,10 @@ fn describe(
         file: Some(&config.model),
         template: source.as_deref(),
     };
-    let vocabulary = Vocabulary::new(Arc::clone(&model), source.as_deref());
-    let format = if facts.is_llama2_chat() { Format::Llama2 } else { jinja(source, &vocabulary) };
+    let for_tools = template_for_tools(config, &model);
+    let templates: Vec<_> = source.as_deref().into_iter().chain(for_tools.as_deref()).collect();
+    let vocabulary = Vocabulary::new(Arc::clone(&model), &templates);
+    let format = if facts.is_llama2_chat() { Format::Llama2 } else { jinja(source, for_tools, &vocabulary) };
     if let (Some(path), Format::None) = (&config.chat_template, &format) {
         return Err(format!("inference.chat_template: {} is no template; the log says why", path.display()));
     }
@@ -203,16 +205,36 @@ fn template(config: &Config, model: &LlamaModel) -> Result<Option<String>, Strin
     std::fs::read_to_string(path).map(Some).map_err(read)
 }
 
-fn jinja(source: Option<String>, vocabulary: &Vocabulary) -> Format {
-    let Some(source) = source else { return Format::None };
-    let (begin, end) = vocabulary.begin_and_end();
-    match ChatTemplate::new(source, begin, end) {
-        Ok(template) => Format::Jinja(Box::new(template)),
-        Err(error) => {
-            tracing::error!(%error, "the model's chat template cannot be used; chats will be refused");
-            Format::None
-        }
+/// The file's second template, if it has one: `tokenizer.chat_template.tool_use`, as models have it that Hugging Face's
+/// tools keep with several templates. One that the settings name is for everything.
+fn template_for_tools(config: &Config, model: &LlamaModel) -> Option<String> {
+    match config.chat_template {
+        Some(_) => None,
+        None => model.meta_val_str("tokenizer.chat_template.tool_use").ok(),
     }
+}
+
+fn jinja(source: Option<String>, for_tools: Option<String>, vocabulary: &Vocabulary) -> Format {
+    let compiled = |source: String| {
+        let (begin, end) = vocabulary.begin_and_end();
+        ChatTemplate::new(source, begin, end)
+    };
+    let template = match source.map(compiled) {
+        None => return Format::None,
+        Some(Ok(template)) => template,
+        Some(Err(error)) => {
+            tracing::error!(%error, "the model's chat template cannot be used; chats will be refused");
+            return Format::None;
+        }
+    };
+    Format::Jinja(Box::new(match for_tools.map(compiled) {
+        None => template,
+        Some(Ok(other)) => template.and_for_tools(other),
+        Some(Err(error)) => {
+            tracing::warn!(%error, "the model's chat template for tools cannot be used");
+            template
+        }
+    }))
 }
 
 /// llama.cpp's numbers.

@@ -59,8 +59,8 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads `model`'s vocabulary; `template` tells which user-defined tokens mean something.
-    pub fn new(model: Arc<LlamaModel>, template: Option<&str>) -> Self {
+    /// Reads `model`'s vocabulary; its chat templates tell which user-defined tokens mean something.
+    pub fn new(model: Arc<LlamaModel>, templates: &[&str]) -> Self {
         let vocab = model.vocab();
         let (mut specials, mut markers) = (Vec::new(), Vec::new());
         for id in vocab.tokens() {
@@ -73,7 +73,7 @@ impl Vocabulary {
             if !special || text.is_empty() {
                 continue;
             }
-            let in_template = template.is_some_and(|template| template.contains(&text));
+            let in_template = templates.iter().any(|template| template.contains(&text));
             if user_defined && !text.trim().is_empty() && (in_template || vocab.is_eog(id)) {
                 markers.push(text.clone());
             }

@@ -34,6 +34,8 @@ pub(crate) struct ChatTemplate {
     end: String,
     takes_system: bool,
     style: Option<Style>,
+    /// For conversations with tools, where this one has no place for them.
+    for_tools: Option<Box<ChatTemplate>>,
 }
 
 const NAME: &str = "chat_template";
@@ -51,15 +53,23 @@ impl ChatTemplate {
         let style = Style::of(&source);
         // As Jinja does: files have line breaks of either kind.
         environment.add_template_owned(NAME, source.replace("\r\n", "\n"))?;
-        let mut template = Self { environment, begin, end, takes_system: true, style };
+        let mut template = Self { environment, begin, end, takes_system: true, style, for_tools: None };
         template.takes_system = template.shows_system();
         template.style = style.filter(|_| template.shows_tools());
         Ok(template)
     }
 
+    /// The same model with a second template, for tools. What has no place for them, or calls them in a form that is not
+    /// known, is no help.
+    #[must_use]
+    pub fn and_for_tools(self, other: Self) -> Self {
+        let for_tools = (self.style.is_none() && other.style.is_some()).then(|| Box::new(other));
+        Self { for_tools, ..self }
+    }
+
     /// The form of its calls; none if it has no place for tools, or calls them in a form that is not known.
     pub fn style(&self) -> Option<Style> {
-        self.style
+        self.for_tools.as_ref().map_or(self.style, |other| other.style)
     }
 
     /// The parts of a chat whose order of roles was checked; `open` adds the beginning of the
@@ -80,6 +90,9 @@ impl ChatTemplate {
         dialogue: &Dialogue,
         inert: impl Fn(&str) -> String,
     ) -> Result<Vec<Part>, Error> {
+        if let Some(other) = &self.for_tools {
+            return other.parts_with_tools(dialogue, inert);
+        }
         let style = self.style.ok_or_else(no_tools)?;
         let (lines, tools) = lines::of(dialogue, style, &inert)?;
         self.split(&Chat { lines, tools, open: true }, inert)

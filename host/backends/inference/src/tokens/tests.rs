@@ -24,7 +24,7 @@ static SMALL: LazyLock<Small> = LazyLock::new(|| {
     let params = LlamaModelParams::default().with_vocab_only(true);
     let model = Arc::new(LlamaModel::load_from_file(backend, path, &params).unwrap());
     let template = model.chat_template(None).unwrap().to_string().unwrap();
-    let vocabulary = Vocabulary::new(model, Some(&template));
+    let vocabulary = Vocabulary::new(model, &[&template]);
     let (begin, end) = vocabulary.begin_and_end();
     let format = Format::Jinja(Box::new(ChatTemplate::new(template, begin, end).unwrap()));
     Small { vocabulary, format }

@@ -180,3 +180,46 @@ async fn a_template_of_the_settings_serves_plain_chats_too() {
         assert!(message.contains("inference.chat_template") && message.contains(why), "{message}");
     }
 }
+
+/// The small model's file with one more text in its metadata: GGUF's header ends with the count of entries, and the first
+/// one may be any. What is put in has a multiple of the file's alignment, so that tensors stay where they belong.
+/// <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>
+fn with_metadata(folder: &tempfile::TempDir, key: &str, text: &str) -> PathBuf {
+    const COUNT: std::ops::Range<usize> = 16..24;
+    const ALIGNMENT: usize = 32;
+    const STRING: u32 = 8;
+    let length = |length: usize| (length as u64).to_le_bytes();
+    let taken = 8 + key.len() + 4 + 8;
+    let padded = (taken + text.len()).next_multiple_of(ALIGNMENT) - taken;
+    let mut file = std::fs::read(config().model).unwrap();
+    let count = u64::from_le_bytes(file[COUNT].try_into().unwrap()) + 1;
+    file[COUNT].copy_from_slice(&count.to_le_bytes());
+    let entry = [
+        &length(key.len())[..],
+        key.as_bytes(),
+        &STRING.to_le_bytes(),
+        &length(padded),
+        format!("{text:padded$}").as_bytes(),
+    ]
+    .concat();
+    file.splice(COUNT.end..COUNT.end, entry);
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, file).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_a_template_for_tools_beside_its_own_calls_them_by_that_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = include_str!("../templates/hermes.jinja");
+    let model = with_metadata(&folder, "tokenizer.chat_template.tool_use", template);
+    let engine = engine(Config { model, n_ctx: 1024, ..config() }).await;
+    assert!(engine.describe().unwrap().tools);
+    let (_, calls, _) = answered(&engine, asking(Choice::Named("weather".into())), greedy(200)).await;
+    assert!(matches!(&calls[..], [call] if is_place(&call.arguments)), "{calls:?}");
+    // Without tools it is the file's own.
+    let plain = self::engine(config()).await;
+    let hello = || chat(&[(Role::User, "Hello")]);
+    let counted = engine.count_tokens(hello()).await.unwrap();
+    assert_eq!(counted, plain.count_tokens(hello()).await.unwrap());
+}
