@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use crate::model::Model;
@@ -34,6 +35,8 @@ pub struct Embeddings {
 }
 
 /// A loaded model and its threads. Clones share them; when the last one goes, the threads end.
+///
+/// Calls are boxed, so that the work behind them is compiled here, and not by each crate that waits for one.
 #[derive(Clone)]
 pub struct Embedder(Option<Arc<Shared>>);
 
@@ -82,33 +85,37 @@ impl Embedder {
     }
 
     /// One vector for each text. Dropping the future cancels.
-    pub async fn embed(
+    pub fn embed(
         &self,
         texts: Vec<String>,
         purpose: Purpose,
         deadline: Instant,
-    ) -> Result<Embeddings, Error> {
-        check(&texts, MAX_TEXTS)?;
-        let shared = self.shared()?;
-        let lane = match purpose {
-            Purpose::Query => &shared.queries,
-            Purpose::Document => &shared.documents,
-        };
-        let place = lane.queue.place()?;
-        let work = async {
-            let readings = self.read(lane, texts, Pieces::read).await?;
-            let truncated = positions(&readings, |reading| reading.truncated);
-            let values = lane.queue.submit(place, readings).values().await?;
-            Ok(Embeddings { dimensions: self.dimensions(), values, truncated })
-        };
-        tokio::time::timeout_at(deadline.into(), work).await.unwrap_or(Err(Error::Deadline))
+    ) -> BoxFuture<'_, Result<Embeddings, Error>> {
+        Box::pin(async move {
+            check(&texts, MAX_TEXTS)?;
+            let shared = self.shared()?;
+            let lane = match purpose {
+                Purpose::Query => &shared.queries,
+                Purpose::Document => &shared.documents,
+            };
+            let place = lane.queue.place()?;
+            let work = async {
+                let readings = self.read(lane, texts, Pieces::read).await?;
+                let truncated = positions(&readings, |reading| reading.truncated);
+                let values = lane.queue.submit(place, readings).values().await?;
+                Ok(Embeddings { dimensions: self.dimensions(), values, truncated })
+            };
+            tokio::time::timeout_at(deadline.into(), work).await.unwrap_or(Err(Error::Deadline))
+        })
     }
 
     /// Word-pieces of each text, without the model's markers and without truncation. For chunking, so it waits with
     /// the documents.
-    pub async fn count_tokens(&self, texts: Vec<String>) -> Result<Vec<u32>, Error> {
-        check(&texts, MAX_COUNTED)?;
-        self.read(&self.shared()?.documents, texts, |pieces, text| pieces.count(&text)).await
+    pub fn count_tokens(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<u32>, Error>> {
+        Box::pin(async move {
+            check(&texts, MAX_COUNTED)?;
+            self.read(&self.shared()?.documents, texts, |pieces, text| pieces.count(&text)).await
+        })
     }
 
     /// The model's name, to be kept with its vectors.

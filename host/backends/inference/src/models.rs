@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::BoxFuture;
+
 use crate::{
     Config, Error, Generation, Input, Load, Model, Options, Owner, Status, script::Script, served::Served,
 };
@@ -16,6 +18,8 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// All models of a host. Clones share them.
+///
+/// Calls are boxed, so that the work behind them is compiled here, and not by each crate that waits for one.
 #[derive(Debug, Clone)]
 pub struct Models(Arc<RwLock<Vec<Entry>>>);
 
@@ -81,12 +85,14 @@ impl Models {
     /// # Errors
     ///
     /// [`Error::Unavailable`] says which one will not be, and why.
-    pub async fn ready(&self) -> Result<(), Error> {
-        for (name, served) in self.all() {
-            let named = |error| Error::Unavailable(format!("the model {name}: {error}"));
-            served.ready().await.map_err(named)?;
-        }
-        Ok(())
+    pub fn ready(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            for (name, served) in self.all() {
+                let named = |error| Error::Unavailable(format!("the model {name}: {error}"));
+                served.ready().await.map_err(named)?;
+            }
+            Ok(())
+        })
     }
 
     /// Every model in the settings, the default first.
@@ -101,12 +107,14 @@ impl Models {
     }
 
     /// The models that can be used now, the default first.
-    pub async fn ready_ones(&self) -> Vec<Model> {
-        let mut models = Vec::new();
-        for (_, served) in self.all() {
-            models.extend(served.describe().await.ok());
-        }
-        models
+    pub fn ready_ones(&self) -> BoxFuture<'_, Vec<Model>> {
+        Box::pin(async move {
+            let mut models = Vec::new();
+            for (_, served) in self.all() {
+                models.extend(served.describe().await.ok());
+            }
+            models
+        })
     }
 
     /// What is known of a model; none is the default one.
@@ -115,8 +123,8 @@ impl Models {
     ///
     /// [`Error::NoSuchModel`], also for one that is not loaded, and [`Error::Unavailable`] while it loads or when it
     /// failed.
-    pub async fn describe(&self, model: Option<&str>) -> Result<Model, Error> {
-        self.named(model)?.describe().await
+    pub fn describe<'a>(&'a self, model: Option<&'a str>) -> BoxFuture<'a, Result<Model, Error>> {
+        Box::pin(async move { self.named(model)?.describe().await })
     }
 
     /// Tokens of an answer that asks for no number of them; 0 for a model that is not in the settings.
@@ -132,8 +140,12 @@ impl Models {
     /// # Errors
     ///
     /// Also those of [`Self::describe`].
-    pub async fn count_tokens(&self, model: Option<&str>, input: Input) -> Result<u32, Error> {
-        self.named(model)?.count_tokens(input).await
+    pub fn count_tokens<'a>(
+        &'a self,
+        model: Option<&'a str>,
+        input: Input,
+    ) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(async move { self.named(model)?.count_tokens(input).await })
     }
 
     /// As [`Engine::generate`](crate::Engine::generate).
@@ -141,14 +153,14 @@ impl Models {
     /// # Errors
     ///
     /// Also those of [`Self::describe`].
-    pub async fn generate(
-        &self,
-        model: Option<&str>,
+    pub fn generate<'a>(
+        &'a self,
+        model: Option<&'a str>,
         input: Input,
         options: Options,
         deadline: Instant,
-    ) -> Result<Generation, Error> {
-        self.named(model)?.generate(input, options, deadline).await
+    ) -> BoxFuture<'a, Result<Generation, Error>> {
+        Box::pin(async move { self.named(model)?.generate(input, options, deadline).await })
     }
 
     /// As [`Engine::prepare`](crate::Engine::prepare).
@@ -156,24 +168,33 @@ impl Models {
     /// # Errors
     ///
     /// Also those of [`Self::describe`].
-    pub async fn prepare(&self, model: Option<&str>, input: Input, owner: Owner) -> Result<(), Error> {
-        self.named(model)?.prepare(input, owner).await
+    pub fn prepare<'a>(
+        &'a self,
+        model: Option<&'a str>,
+        input: Input,
+        owner: Owner,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.named(model)?.prepare(input, owner).await })
     }
 
     /// As [`Engine::forget`](crate::Engine::forget), in every model.
-    pub async fn forget(&self, owner: &Owner) {
-        for (_, served) in self.all() {
-            served.forget(owner).await;
-        }
+    pub fn forget<'a>(&'a self, owner: &'a Owner) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            for (_, served) in self.all() {
+                served.forget(owner).await;
+            }
+        })
     }
 
     /// As [`Engine::resting`](crate::Engine::resting), of all models. Waits for those that are still being loaded.
-    pub async fn resting(&self) -> BTreeSet<Owner> {
-        let mut resting = BTreeSet::new();
-        for (_, served) in self.all() {
-            resting.extend(served.resting().await);
-        }
-        resting
+    pub fn resting(&self) -> BoxFuture<'_, BTreeSet<Owner>> {
+        Box::pin(async move {
+            let mut resting = BTreeSet::new();
+            for (_, served) in self.all() {
+                resting.extend(served.resting().await);
+            }
+            resting
+        })
     }
 
     /// Loads a model of the settings, and waits until it is ready. One that is loaded already stays as it is.
@@ -181,15 +202,17 @@ impl Models {
     /// # Errors
     ///
     /// [`Error::NoSuchModel`], and those of [`Self::start`] and [`Self::ready`].
-    pub async fn load(&self, name: &str) -> Result<(), Error> {
-        let served = self.write(|entries| {
-            let entry = entries.iter_mut().find(|entry| entry.name == name).ok_or(Error::NoSuchModel)?;
-            match entry.served.clone().filter(|served| !matches!(served.status(), Status::Failed(_))) {
-                Some(served) => Ok(served),
-                None => Ok::<_, Error>(entry.served.insert(Served::start(&entry.config)?).clone()),
-            }
-        })?;
-        served.ready().await
+    pub fn load<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let served = self.write(|entries| {
+                let entry = entries.iter_mut().find(|entry| entry.name == name).ok_or(Error::NoSuchModel)?;
+                match entry.served.clone().filter(|served| !matches!(served.status(), Status::Failed(_))) {
+                    Some(served) => Ok(served),
+                    None => Ok::<_, Error>(entry.served.insert(Served::start(&entry.config)?).clone()),
+                }
+            })?;
+            served.ready().await
+        })
     }
 
     /// Takes a model out of service and frees what it holds: calls find it no more, answers under way have until
@@ -198,32 +221,36 @@ impl Models {
     /// # Errors
     ///
     /// [`Error::NoSuchModel`], and [`Error::InvalidArgument`] for the default model.
-    pub async fn unload(&self, name: &str, deadline: Instant) -> Result<(), Error> {
-        let served = self.write(|entries| {
-            let at = entries.iter().position(|entry| entry.name == name).ok_or(Error::NoSuchModel)?;
-            if at == 0 {
-                return Err(Error::InvalidArgument("the default model cannot be unloaded".into()));
+    pub fn unload<'a>(&'a self, name: &'a str, deadline: Instant) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let served = self.write(|entries| {
+                let at = entries.iter().position(|entry| entry.name == name).ok_or(Error::NoSuchModel)?;
+                if at == 0 {
+                    return Err(Error::InvalidArgument("the default model cannot be unloaded".into()));
+                }
+                Ok(entries[at].served.take())
+            })?;
+            let Some(served) = served else { return Ok(()) };
+            while Instant::now() < deadline {
+                let load = served.load();
+                if load.running + load.queued == 0 {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
             }
-            Ok(entries[at].served.take())
-        })?;
-        let Some(served) = served else { return Ok(()) };
-        while Instant::now() < deadline {
-            let load = served.load();
-            if load.running + load.queued == 0 {
-                break;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        served.stop().await;
-        tracing::info!(model = name, "model unloaded");
-        Ok(())
+            served.stop().await;
+            tracing::info!(model = name, "model unloaded");
+            Ok(())
+        })
     }
 
     /// As [`Engine::stop`](crate::Engine::stop), for every model.
-    pub async fn stop(&self) {
-        for (_, served) in self.all() {
-            served.stop().await;
-        }
+    pub fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            for (_, served) in self.all() {
+                served.stop().await;
+            }
+        })
     }
 
     fn named(&self, model: Option<&str>) -> Result<Served, Error> {

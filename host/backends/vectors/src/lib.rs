@@ -18,6 +18,7 @@ pub use config::{Backend, Chroma, Config};
 pub use error::Error;
 pub use record::{Entry, Hit, Item, Match, Model, Page, Passage, Record};
 
+use futures_util::future::BoxFuture;
 use std::path::Path;
 
 /// The store of passages. Clones share it.
@@ -40,6 +41,8 @@ use std::path::Path;
 /// assert_eq!(hits[0].passage.id, "north");
 /// # Ok(()) }
 /// ```
+///
+/// Calls are boxed, so that the work behind them is compiled here, and not by each crate that waits for one.
 #[derive(Clone)]
 pub struct Vectors {
     dimensions: u32,
@@ -68,132 +71,172 @@ impl Vectors {
     /// `store` is the embedded store's file; it is made if it is missing, together with its folder,
     /// both for their owner only. A server that is down is no error: calls are
     /// [`Error::Unavailable`] until it is up.
-    pub async fn open(config: &Config, store: &Path, model: Model) -> Result<Self, Error> {
-        limits::check_collection(&config.collection)?;
-        let dimensions = model.dimensions;
-        let store = match config.backend {
-            Backend::Embedded => {
-                Store::Embedded(sqlite::Store::open(store, &config.collection, model).await?)
-            }
-            Backend::Chroma => Store::Chroma(chroma::Store::open(config, model).await?),
-        };
-        Ok(Self { dimensions, store })
+    pub fn open<'a>(config: &'a Config, store: &'a Path, model: Model) -> BoxFuture<'a, Result<Self, Error>> {
+        Box::pin(async move {
+            limits::check_collection(&config.collection)?;
+            let dimensions = model.dimensions;
+            let store = match config.backend {
+                Backend::Embedded => {
+                    Store::Embedded(sqlite::Store::open(store, &config.collection, model).await?)
+                }
+                Backend::Chroma => Store::Chroma(chroma::Store::open(config, model).await?),
+            };
+            Ok(Self { dimensions, store })
+        })
     }
 
     /// Stores items; all of one call or none. At most 1,000 a call, each id once.
     ///
     /// ChromaDB takes them in requests of `vectors.chroma.batch`: if one fails, those before it are
     /// stored, and the same call again stores the rest.
-    pub async fn upsert(&self, partition: &str, items: Vec<Item>) -> Result<(), Error> {
-        limits::check_partition(partition)?;
-        limits::check_items(&items, self.dimensions)?;
-        on!(self.upsert(partition, items))
+    pub fn upsert<'a>(&'a self, partition: &'a str, items: Vec<Item>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            limits::check_items(&items, self.dimensions)?;
+            on!(self.upsert(partition, items))
+        })
     }
 
     /// Up to `limit` passages, nearest first. A `limit` above 100 counts as 100.
-    pub async fn query(&self, partition: &str, embedding: Vec<f32>, limit: u32) -> Result<Vec<Hit>, Error> {
-        limits::check_partition(partition)?;
-        limits::check_embedding(&embedding, self.dimensions)?;
-        on!(self.query(partition, &embedding, limit.min(limits::HITS)))
+    pub fn query<'a>(
+        &'a self,
+        partition: &'a str,
+        embedding: Vec<f32>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Hit>, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            limits::check_embedding(&embedding, self.dimensions)?;
+            on!(self.query(partition, &embedding, limit.min(limits::HITS)))
+        })
     }
 
     /// Up to `limit` passages that have the words, by BM25 within the partition, best first. A `limit`
     /// above 100 counts as 100. The words are plain text of at most 64 KiB.
-    pub async fn lexical(&self, partition: &str, words: &str, limit: u32) -> Result<Vec<Match>, Error> {
-        limits::check_partition(partition)?;
-        limits::check_words(words)?;
-        on!(self.lexical(partition, words, limit.min(limits::HITS)))
+    pub fn lexical<'a>(
+        &'a self,
+        partition: &'a str,
+        words: &'a str,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<Match>, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            limits::check_words(words)?;
+            on!(self.lexical(partition, words, limit.min(limits::HITS)))
+        })
     }
 
     /// Up to `limit` passages, best first, by reciprocal rank fusion of the nearest ones and of those
     /// that score highest for the words. A `limit` above 100 counts as 100.
-    pub async fn search(
-        &self,
-        partition: &str,
+    pub fn search<'a>(
+        &'a self,
+        partition: &'a str,
         embedding: Vec<f32>,
-        words: &str,
+        words: &'a str,
         limit: u32,
-    ) -> Result<Vec<Match>, Error> {
-        limits::check_partition(partition)?;
-        limits::check_embedding(&embedding, self.dimensions)?;
-        limits::check_words(words)?;
-        on!(self.search(partition, &embedding, words, limit.min(limits::HITS)))
+    ) -> BoxFuture<'a, Result<Vec<Match>, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            limits::check_embedding(&embedding, self.dimensions)?;
+            limits::check_words(words)?;
+            on!(self.search(partition, &embedding, words, limit.min(limits::HITS)))
+        })
     }
 
     /// Passages by id, ascending, after the id `after`; with a `filter`, only those whose metadata
     /// has just this value. A `limit` above 1,000 counts as 1,000. Empty means there are no more.
-    pub async fn list(
-        &self,
-        partition: &str,
+    pub fn list<'a>(
+        &'a self,
+        partition: &'a str,
         filter: Option<Entry>,
         after: Option<String>,
         limit: u32,
-    ) -> Result<Vec<Passage>, Error> {
-        limits::check_partition(partition)?;
-        filter.as_ref().map_or(Ok(()), limits::check_entry)?;
-        on!(self.list(partition, filter, after, limit.min(limits::LISTED)))
+    ) -> BoxFuture<'a, Result<Vec<Passage>, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            filter.as_ref().map_or(Ok(()), limits::check_entry)?;
+            on!(self.list(partition, filter, after, limit.min(limits::LISTED)))
+        })
     }
 
     /// Deletes the passages whose metadata has just this value, and gives how many there were.
-    pub async fn delete(&self, partition: &str, filter: Entry) -> Result<u32, Error> {
-        limits::check_partition(partition)?;
-        limits::check_entry(&filter)?;
-        on!(self.delete(partition, filter))
+    pub fn delete<'a>(&'a self, partition: &'a str, filter: Entry) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            limits::check_entry(&filter)?;
+            on!(self.delete(partition, filter))
+        })
     }
 
     /// Deletes the passages with these ids, at most 1,000 a call, and gives how many there were.
-    pub async fn remove(&self, partition: &str, ids: Vec<String>) -> Result<u32, Error> {
-        limits::check_partition(partition)?;
-        limits::check_ids(&ids)?;
-        on!(self.remove(partition, ids))
+    pub fn remove<'a>(&'a self, partition: &'a str, ids: Vec<String>) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            limits::check_ids(&ids)?;
+            on!(self.remove(partition, ids))
+        })
     }
 
     /// Deletes everything in the partition, and gives how many passages there were.
-    pub async fn delete_partition(&self, partition: &str) -> Result<u32, Error> {
-        limits::check_partition(partition)?;
-        on!(self.delete_partition(partition))
+    pub fn delete_partition<'a>(&'a self, partition: &'a str) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            on!(self.delete_partition(partition))
+        })
     }
 
     /// How many passages the partition holds.
-    pub async fn count(&self, partition: &str) -> Result<u32, Error> {
-        limits::check_partition(partition)?;
-        on!(self.count(partition))
+    pub fn count<'a>(&'a self, partition: &'a str) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            on!(self.count(partition))
+        })
     }
 
     /// Whether the partition holds nothing; as quick in a large one as in a small one.
-    pub async fn is_empty(&self, partition: &str) -> Result<bool, Error> {
-        limits::check_partition(partition)?;
-        on!(self.is_empty(partition))
+    pub fn is_empty<'a>(&'a self, partition: &'a str) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            on!(self.is_empty(partition))
+        })
     }
 
     /// Whether the store answers.
-    pub async fn ping(&self) -> Result<(), Error> {
-        on!(self.ping())
+    pub fn ping(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move { on!(self.ping()) })
     }
 
     /// Up to `limit` records of all partitions, after `cursor`: the `next` of the page before, or none
     /// for the first. What is written meanwhile may or may not be among them; the rest is, once. A
     /// `limit` above 1,000 counts as 1,000.
-    pub async fn export(&self, cursor: Option<&str>, limit: u32) -> Result<Page, Error> {
-        on!(self.export(cursor, limit.clamp(1, limits::LISTED)))
+    pub fn export<'a>(&'a self, cursor: Option<&'a str>, limit: u32) -> BoxFuture<'a, Result<Page, Error>> {
+        Box::pin(async move { on!(self.export(cursor, limit.clamp(1, limits::LISTED))) })
     }
 
     /// Those of a partition's records that there are, by id. At most 1,000 ids.
-    pub async fn records(&self, partition: &str, ids: Vec<String>) -> Result<Vec<Record>, Error> {
-        limits::check_partition(partition)?;
-        limits::check_ids(&ids)?;
-        on!(self.records(partition, ids))
+    pub fn records<'a>(
+        &'a self,
+        partition: &'a str,
+        ids: Vec<String>,
+    ) -> BoxFuture<'a, Result<Vec<Record>, Error>> {
+        Box::pin(async move {
+            limits::check_partition(partition)?;
+            limits::check_ids(&ids)?;
+            on!(self.records(partition, ids))
+        })
     }
 
     /// Stores records, any number of them, in place of what is there. An error names no record: some may
     /// be stored, and the same call again stores all.
-    pub async fn import(&self, records: Vec<Record>) -> Result<(), Error> {
-        limits::check_records(&records, self.dimensions)?;
-        on!(self.import(records))
+    pub fn import(&self, records: Vec<Record>) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            limits::check_records(&records, self.dimensions)?;
+            on!(self.import(records))
+        })
     }
 
     /// How many passages all partitions hold.
-    pub async fn total(&self) -> Result<u64, Error> {
-        on!(self.total())
+    pub fn total(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(async move { on!(self.total()) })
     }
 }

@@ -13,7 +13,12 @@ pub struct Allowance {
 impl Allowance {
     pub(super) fn of(program: &Program) -> Self {
         let tokens = program.limits.tokens;
-        Self { models: program.models.clone(), tokens: (tokens > 0).then_some(tokens) }
+        Self::new(program.models.clone(), (tokens > 0).then_some(tokens))
+    }
+
+    /// Of these models, none being every one, so many tokens, none being any number.
+    pub fn new(models: Arc<[String]>, tokens: Option<u32>) -> Self {
+        Self { models, tokens }
     }
 
     /// The model that is meant, if it may be used: the first one that may where none is named, and the host's default
@@ -44,40 +49,5 @@ impl Allowance {
         if let Some(left) = &mut self.tokens {
             *left = left.saturating_add(tokens);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn allowance(models: &[&str], tokens: Option<u32>) -> Allowance {
-        Allowance { models: models.iter().map(|name| (*name).to_owned()).collect(), tokens }
-    }
-
-    #[test]
-    fn the_first_model_is_meant_where_none_is_named() {
-        let some = allowance(&["small", "large"], None);
-        assert_eq!(some.model(None), Some(Some("small".into())));
-        assert_eq!(some.model(Some("large".into())), Some(Some("large".into())));
-        assert_eq!(some.model(Some("other".into())), None);
-        assert_eq!((some.place("large"), some.place("other")), (Some(1), None));
-        let all = allowance(&[], None);
-        assert_eq!(all.model(None), Some(None));
-        assert_eq!(
-            (all.model(Some("other".into())), all.place("other")),
-            (Some(Some("other".into())), Some(0))
-        );
-    }
-
-    #[test]
-    fn tokens_are_set_aside_until_there_are_none() {
-        let mut some = allowance(&[], Some(100));
-        assert_eq!(some.set_aside(80), Some(80));
-        assert_eq!(some.set_aside(80), Some(20));
-        assert_eq!(some.set_aside(80), None);
-        some.give_back(30);
-        assert_eq!(some.set_aside(80), Some(30));
-        assert_eq!(allowance(&[], None).set_aside(80), Some(80));
     }
 }

@@ -91,16 +91,3 @@ fn closest(message: &str) -> String {
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::closest;
-
-    #[test]
-    fn a_slip_of_the_finger_is_mended() {
-        let message = "unknown field `enviroment`, expected one of `source`, `environment`";
-        assert_eq!(closest(message), "; did you mean `environment`?");
-        assert_eq!(closest("unknown field `xyz`, expected one of `source`, `files`"), "");
-        assert_eq!(closest("missing field `source`"), "");
-    }
-}
