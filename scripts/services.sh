@@ -16,7 +16,13 @@ main() {
   have docker-registry || package docker-registry "Docker's registry 2.8 or later"
   have minisign || package minisign "minisign 0.11 or later"
   # Written last, so that an installation that broke off is not taken for one.
-  cmp -s scripts/services.txt $venv/installed.txt || install_chroma
+  cmp -s <(wanted) $venv/installed.txt || install_chroma
+}
+
+# What is to be installed, and where: Python's environments do not work any more when their folder is moved.
+wanted() {
+  echo "# $PWD"
+  cat scripts/services.txt
 }
 
 # A package of Debian's starts its service; 101 from policy-rc.d forbids that. One that is there already decides.
@@ -50,7 +56,7 @@ install_chroma() {
     --require-hashes --only-binary :all: ||
     fail "could not install ChromaDB" \
       "the network is needed once; behind a proxy or with an own package index, configure pip for it"
-  cp scripts/services.txt $venv/installed.txt
+  wanted >$venv/installed.txt
 }
 
 # Debian keeps the part of Python that makes environments with a pip in a package of its own.

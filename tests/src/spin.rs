@@ -34,6 +34,26 @@ impl Spin {
         Ok(Self { manifest, runtime, arguments: Vec::new(), environment: Vec::new(), dotenv: None })
     }
 
+    /// The chat application for stock Spin, as the repository's own manifest has it, with its files by absolute path.
+    pub fn chat() -> Result<Self> {
+        let mut manifest = read("spin.toml")?;
+        let chat = manifest.get_mut("component").and_then(|components| components.get_mut("chat"));
+        let chat = chat.and_then(Value::as_table_mut).context("the component chat")?;
+        absolute(chat.get_mut("source"))?;
+        let dependencies =
+            chat.get_mut("dependencies").and_then(Value::as_table_mut).context("dependencies")?;
+        for (_, dependency) in dependencies {
+            absolute(dependency.get_mut("path"))?;
+        }
+        Ok(Self {
+            manifest,
+            runtime: Table::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            dotenv: None,
+        })
+    }
+
     /// With these components alone, and what leads to them: the fewer, the sooner the host serves.
     #[must_use]
     pub fn only(mut self, ids: &[&str]) -> Self {
@@ -120,6 +140,15 @@ impl Spin {
     pub(crate) fn environment_of_host(&self) -> impl Iterator<Item = (&str, &str)> {
         self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// Names a file of the repository's wherever the manifest is.
+fn absolute(path: Option<&mut Value>) -> Result<()> {
+    let path = path.context("a path")?;
+    let file = root().join(path.as_str().context("a text")?);
+    ensure!(file.exists(), "{} is missing: run `make spin-app`", file.display());
+    *path = file.display().to_string().into();
+    Ok(())
 }
 
 fn read(path: &str) -> Result<Table> {

@@ -164,7 +164,7 @@ function leftOut({ turns = 0, sources = 0, retrieval_unavailable: unavailable })
 }
 
 function measured({ completion_tokens: tokens, first_token_ms: first, total_ms: total }) {
-  const words = `${tokens} tokens`;
+  const words = `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`;
   const seconds = (total - first) / 1000;
   return tokens > 1 && seconds > 0 ? `${words}, ${Math.round((tokens - 1) / seconds)} a second` : words;
 }

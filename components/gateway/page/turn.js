@@ -53,7 +53,7 @@ export class Turn {
       button.disabled = !this.answers[to];
       return button;
     };
-    const isReplaced = index < this.answers.length - 1;
+    const isReplaced = this.answers.slice(index + 1).some((later) => later.isStored);
     const place = make('span', {}, `${index + 1} of ${this.answers.length}${isReplaced ? ', replaced' : ''}`);
     this.#pager.replaceChildren(step('left', 'Answer before', index - 1), place, step('right', 'Answer after', index + 1));
     this.answer.element.querySelector('.actions').prepend(this.#pager);

@@ -2,6 +2,7 @@
 
 mod build;
 mod chaining;
+mod chat;
 mod denied;
 mod headers;
 mod key_value;
