@@ -4,10 +4,15 @@ use super::{GENERATION, corral, operate, settings, state, streamed, who};
 use anyhow::{Context, Result, ensure};
 use e2e::{Client, Host, Reply, Settings, bad_parrot, parrot, until};
 use futures_util::future::try_join_all;
+use http::Request;
+use http_body_util::BodyExt as _;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 /// Sessions that are asked, for the share that a canary gets of them.
 const SESSIONS: u32 = 400;
@@ -163,7 +168,6 @@ async fn a_canary_whose_streams_break_off_is_ended_by_itself() -> Result<()> {
     for session in 0..SESSIONS {
         let stream = client.post("/api/v1/chat/chat/stream", &body(session, "Hello")).send().await?;
         ensure!(stream.status() == StatusCode::OK, "{}", stream.status());
-        ensure!(stream.headers().get("x-corral-status").is_none());
         let text = stream.text().await?;
         failed += u32::from(text.contains("event: error\n"));
     }
@@ -173,6 +177,25 @@ async fn a_canary_whose_streams_break_off_is_ended_by_itself() -> Result<()> {
     assert!(told["note"].as_str().is_some_and(|note| note.contains("requests failed")), "{told}");
     let sample = "corral_request_failures_total{app=\"chat\",kind=\"failed_stream\"}";
     assert_eq!(host.metric(sample).await?, Some(f64::from(failed)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_hears_of_a_failing_stream_in_its_events_alone() -> Result<()> {
+    let (host, _folder) = hosted(|settings| settings.set("apps.chat.probe", false)).await?;
+    tried(&host, "weight=100", bad_parrot("fails")?).await?;
+    // Over HTTP/2 a client gets whatever trailers there are.
+    let socket = TcpStream::connect(host.url().trim_start_matches("http://")).await?;
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await?;
+    tokio::spawn(connection);
+    let request = Request::post(format!("{}/api/v1/chat/chat/stream", host.url()))
+        .header("content-type", "application/json")
+        .body(body(1, "Hello").to_string())?;
+    let answer = sender.send_request(request).await?.into_body().collect().await?;
+    let trailers = answer.trailers().cloned().unwrap_or_default();
+    assert!(trailers.is_empty(), "{trailers:?}");
+    let text = String::from_utf8(answer.to_bytes().to_vec())?;
+    assert!(text.contains("event: error\n"), "{text}");
     Ok(())
 }
 
