@@ -9,38 +9,11 @@
 mod limits;
 mod moment;
 mod redis;
+mod session;
 
 pub use moment::Moment;
 pub use redis::{Settings, Store};
-
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-
-/// One finished exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
-    /// What the person wrote.
-    pub user: String,
-    /// What was answered.
-    pub ai: String,
-}
-
-/// A conversation as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// A UUID, version 4.
-    pub id: String,
-    /// RFC 3339, UTC, microseconds.
-    pub created_at: String,
-    /// When the last turn was appended or the metadata last changed; same form.
-    pub last_updated: String,
-    /// Oldest first; only the newest ones if `get` was given a bound.
-    pub history: Vec<Turn>,
-    /// How many turns are stored, whatever part of them `history` holds.
-    pub turns: u32,
-    /// What `set_metadata` stored; without the two timestamps.
-    pub metadata: BTreeMap<String, String>,
-}
+pub use session::{Session, Turn};
 
 /// Why a call failed, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]

@@ -29,11 +29,12 @@ impl Guest for Adapter {
         let hidden = set_aside(&id);
         // One more, in the place of the one that is left out.
         let read = last.map(|last| last.saturating_add(u32::from(hidden.is_some())));
-        let mut session = with_sessions(|sessions| sessions.get(&id, read))??;
-        if let (Some(session), Some(number)) = (&mut session, hidden) {
-            leave_out(session, number, last);
-        }
-        Ok(session.map(Session::from))
+        let session = with_sessions(|sessions| sessions.get(&id, read))??;
+        let without = |session: backend::Session| match hidden {
+            Some(number) => session.without_turn(number, last),
+            None => session,
+        };
+        Ok(session.map(without).map(Session::from))
     }
 
     fn append(id: String, turn: Turn, turn_id: String) -> Result<u32, Error> {
@@ -67,17 +68,6 @@ impl Guest for Adapter {
 fn set_aside(id: &str) -> Option<u32> {
     SET_ASIDE
         .with_borrow(|aside| aside.as_ref().filter(|(session, _)| session == id).map(|(_, number)| *number))
-}
-
-/// Makes it a session that never had the turn of this number. It was read with one turn more than `last`.
-fn leave_out(session: &mut backend::Session, number: u32, last: Option<u32>) {
-    if session.turns == number {
-        session.history.pop();
-        session.turns = session.turns.saturating_sub(1);
-    }
-    let most = last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
-    let extra = session.history.len().saturating_sub(most);
-    session.history.drain(..extra);
 }
 
 impl From<backend::Session> for Session {

@@ -10,44 +10,18 @@ mod moment;
 mod outbox;
 mod record;
 mod redis;
+mod session;
 mod sqlite;
 mod store;
 
 pub use config::{Backend, Config, Redis, Topology};
 pub use record::{Page, Record};
+pub use session::{Session, Turn};
 
 use futures_util::future::BoxFuture;
 use outbox::Outbox;
-use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 use store::Store;
-
-/// One finished exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
-    /// What the person wrote.
-    pub user: String,
-    /// What was answered.
-    pub ai: String,
-}
-
-/// A conversation as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// A UUID, version 4.
-    pub id: String,
-    /// RFC 3339, UTC, microseconds: `2026-01-31T08:15:30.123456Z`. In a document that another program
-    /// wrote, what stands there.
-    pub created_at: String,
-    /// When the last turn was appended or the metadata last changed; same form.
-    pub last_updated: String,
-    /// Oldest first; only the newest ones if `get` was given a bound.
-    pub history: Vec<Turn>,
-    /// How many turns are stored, whatever part of them `history` holds.
-    pub turns: u32,
-    /// What `set_metadata` stored; without the two timestamps.
-    pub metadata: BTreeMap<String, String>,
-}
 
 /// Why a call failed, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]

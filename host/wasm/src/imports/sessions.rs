@@ -56,8 +56,8 @@ impl Host for View<'_> {
         // One more, in the place of the one that is left out.
         let read = last.map(|last| last.saturating_add(u32::from(hidden.is_some())));
         let found = self.calls.time("get", self.sessions.get(&id, read)).await;
-        let without = |session| match hidden {
-            Some(turn) => turn.left_out_of(session, last),
+        let without = |session: backend::Session| match hidden {
+            Some(turn) => session.without_turn(turn.number, last),
             None => session,
         };
         Ok(found.map(|session| session.map(without).map(Session::from)).map_err(Error::from))
@@ -119,20 +119,6 @@ impl Host for View<'_> {
             return Ok(Ok(true));
         }
         Ok(self.calls.time("delete", self.sessions.delete(&id)).await.map_err(Error::from))
-    }
-}
-
-impl SetAside {
-    /// The session as if it had never had this turn. It was read with one turn more than `last`.
-    fn left_out_of(&self, mut session: backend::Session, last: Option<u32>) -> backend::Session {
-        if session.turns == self.number {
-            session.history.pop();
-            session.turns = session.turns.saturating_sub(1);
-        }
-        let most = last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
-        let extra = session.history.len().saturating_sub(most);
-        session.history.drain(..extra);
-        session
     }
 }
 

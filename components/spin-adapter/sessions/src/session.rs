@@ -1,0 +1,1 @@
+../../../../host/backends/sessions/src/session.rs
