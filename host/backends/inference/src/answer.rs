@@ -100,6 +100,11 @@ impl Answer {
         self.started
     }
 
+    /// Tokens that it may still become longer by.
+    pub fn left(&self) -> u32 {
+        self.job.limit.saturating_sub(self.generated)
+    }
+
     fn usage(&self) -> Usage {
         let since = |then: Instant| {
             u32::try_from(then.saturating_duration_since(self.job.submitted).as_millis()).unwrap_or(u32::MAX)

@@ -68,6 +68,11 @@ impl<S: Clone> Cache<S> {
         bytes <= self.limit
     }
 
+    /// Bytes that something may take for a moment: what is free, or where nothing is, an eighth of all.
+    pub fn spare(&self) -> usize {
+        self.limit.saturating_sub(self.bytes).max(self.limit / 8)
+    }
+
     /// Keeps an entry as the most recent one, in place of those that it continues. Gives those that had to go for it,
     /// the oldest first.
     pub fn put(&mut self, entry: Entry<S>) -> Vec<Entry<S>> {

@@ -110,6 +110,11 @@ impl Slots {
         self.slots[index].used = Instant::now();
     }
 
+    /// Has two change places, as their sequences have.
+    pub fn swap(&mut self, one: usize, other: usize) {
+        self.slots.swap(one, other);
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter()

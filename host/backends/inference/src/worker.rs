@@ -3,6 +3,7 @@
 //! Not here: what a step computes (`step`, `plan`). Invariant: the context never leaves this thread; llama.cpp does not lock it.
 
 mod claim;
+mod gather;
 mod step;
 
 use std::{sync::Arc, time::Instant};
@@ -97,6 +98,7 @@ impl<'model> Worker<'model> {
             self.tell()?;
             self.sweep()?;
             self.admit()?;
+            self.gather()?;
             self.prepare()?;
             self.measure();
             let parts = self.parts();

@@ -11,12 +11,15 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{Config, Event, Options, generation::Message, sampling::Sampler, shared::live};
 
-/// An engine's insides, the model being loaded.
-async fn shared() -> Arc<Shared> {
+fn config() -> Config {
     let model =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
-    let config = Config { model: model.into(), n_ctx: 256, n_batch: 64, threads: 1, ..Config::default() };
-    let shared = Arc::new(Shared::new(config));
+    Config { model: model.into(), n_ctx: 256, n_batch: 64, threads: 1, ..Config::default() }
+}
+
+/// An engine's insides, the model being loaded.
+async fn shared() -> Arc<Shared> {
+    let shared = Arc::new(Shared::new(config()));
     let worker = Arc::clone(&shared);
     thread::spawn(move || live(&worker));
     shared.settled().await.expect("the models are here: run `make setup` first");
@@ -24,7 +27,17 @@ async fn shared() -> Arc<Shared> {
 }
 
 fn push(shared: &Shared, prompt: Vec<LlamaToken>, limit: u32) -> mpsc::Receiver<Message> {
-    let loaded = shared.loaded().unwrap();
+    let (job, receiver) = job_for(shared, shared.loaded().unwrap(), prompt, limit);
+    shared.push(job).unwrap();
+    receiver
+}
+
+fn job_for(
+    shared: &Shared,
+    loaded: &Loaded,
+    prompt: Vec<LlamaToken>,
+    limit: u32,
+) -> (Job, mpsc::Receiver<Message>) {
     let settings = Options { temperature: Some(0.0), ..Options::default() }.settle(&shared.config).unwrap();
     let (events, receiver) = mpsc::channel(1024);
     let job = Job {
@@ -43,8 +56,7 @@ fn push(shared: &Shared, prompt: Vec<LlamaToken>, limit: u32) -> mpsc::Receiver<
         deadline: Instant::now() + Duration::from_secs(60),
         events,
     };
-    shared.push(job).unwrap();
-    receiver
+    (job, receiver)
 }
 
 /// The text of an answer to its end, or why there is none.
@@ -87,4 +99,55 @@ async fn a_context_that_computes_nothing_any_more_is_made_anew() {
     let sound = shared.loaded().unwrap().model.vocab().tokenize(b"One, two,", false, false);
     assert!(!answer(push(&shared, sound, 8)).await.unwrap().is_empty());
     shared.queue.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_moves_together_and_what_rests_stays_its_owners() {
+    let config = Config { n_ubatch: 32, parallel: 4, n_ctx: 256, n_batch: 64, threads: 1, ..config() };
+    let (loaded, mut adapters) = loading::load(&config, |_| true).unwrap();
+    let shared = Shared::new(config);
+    let mut worker = Worker::new(&shared, &loaded, &mut adapters).unwrap();
+    let prompt = |text: &str| loaded.model.vocab().tokenize(text.as_bytes(), false, false);
+    let texts = ["One, two,", "The ferry leaves at", "A is for apple, B is for"];
+    let session = Owner::Session("resting".into());
+    let mut together = Vec::new();
+    for (text, limit) in texts.into_iter().zip([40, 2, 40]) {
+        let (mut job, events) = job_for(&shared, &loaded, prompt(text), limit);
+        job.owner = (limit == 2).then(|| session.clone());
+        worker.start(job).unwrap();
+        together.push(events);
+    }
+    let running = |worker: &Worker<'_>| -> Vec<usize> {
+        (0..4).filter(|&slot| worker.slots[slot].answer.is_some()).collect()
+    };
+    assert_eq!(running(&worker), [0, 1, 2]);
+    while worker.slots.running() == 3 {
+        let parts = worker.parts();
+        worker.step(parts).unwrap();
+    }
+    assert_eq!(running(&worker), [0, 2]);
+    worker.gather().unwrap();
+    assert_eq!(running(&worker), [2, 3], "the empty slot costs less than the one in which something rests");
+    let rests = worker.slots.iter().find(|slot| slot.owner.as_ref() == Some(&session)).unwrap();
+    assert!(rests.answer.is_none() && rests.tokens.starts_with(&prompt(texts[1])));
+
+    // The one that rested goes on from its own tokens.
+    let (mut job, events) = job_for(&shared, &loaded, prompt(texts[1]), 40);
+    job.owner = Some(session);
+    worker.start(job).unwrap();
+    together[1] = events;
+    while worker.slots.running() > 0 {
+        worker.gather().unwrap();
+        let parts = worker.parts();
+        worker.step(parts).unwrap();
+    }
+    for (text, events) in texts.into_iter().zip(together) {
+        let (job, alone) = job_for(&shared, &loaded, prompt(text), 40);
+        worker.start(job).unwrap();
+        while worker.slots.running() > 0 {
+            let parts = worker.parts();
+            worker.step(parts).unwrap();
+        }
+        assert_eq!(answer(events).await.unwrap(), answer(alone).await.unwrap());
+    }
 }

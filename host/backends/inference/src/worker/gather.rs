@@ -1,0 +1,180 @@
+//! Keeps the sequences that are generated for next to each other.
+//!
+//! Where each sequence has its own part of the cache, llama.cpp computes only neighbours together
+//! (`llama_batch_allocr::split_equal`, sequential): a gap between two of them costs one more pass over all weights for
+//! every token. Moving a state costs about as much as a few tokens, once.
+
+use std::mem;
+
+use super::{Fatal, Worker, claim::sequence};
+use crate::ffi::{self, NoState, State};
+
+/// An answer that has fewer tokens left may be over before a move has paid.
+const WORTH_MOVING: u32 = 16;
+
+/// What a slot is to its neighbours.
+#[derive(Debug, Clone, Copy)]
+struct Neighbour {
+    running: bool,
+    /// Tokens to copy if it changes its place; none if it stays.
+    weight: Option<usize>,
+}
+
+/// A running slot, and the idle one whose place it should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Move {
+    running: usize,
+    idle: usize,
+}
+
+/// The next move towards a row without gaps, by the way on which least is copied.
+fn next_move(slots: &[Neighbour]) -> Option<Move> {
+    let running: Vec<usize> = (0..slots.len()).filter(|&index| slots[index].running).collect();
+    let (first, last) = (*running.first()?, *running.last()?);
+    if last - first < running.len() {
+        return None;
+    }
+    let row = |start: usize| {
+        let row = start..start + running.len();
+        let outside = running.iter().copied().filter(|index| !row.contains(index)).collect::<Vec<_>>();
+        let holes = row.filter(|&index| !slots[index].running).collect::<Vec<_>>();
+        let moved = outside.iter().chain(&holes).map(|&index| slots[index].weight);
+        let weight = moved.sum::<Option<usize>>()?;
+        Some((weight, Move { running: *outside.first()?, idle: *holes.first()? }))
+    };
+    let rows = (0..=slots.len() - running.len()).filter_map(row);
+    rows.min_by_key(|(weight, _)| *weight).map(|(_, next)| next)
+}
+
+impl Worker<'_> {
+    /// Closes the gaps between running slots, as far as there is memory for it.
+    pub(super) fn gather(&mut self) -> Result<(), Fatal> {
+        while let Some(Move { running, idle }) = self.next_move() {
+            if !self.exchange(running, idle)? {
+                break;
+            }
+            tracing::debug!(from = running, to = idle, "a sequence was moved beside the others");
+        }
+        Ok(())
+    }
+
+    fn next_move(&self) -> Option<Move> {
+        let neighbours = self.slots.iter().map(|slot| {
+            let stays = slot.answer.as_ref().is_some_and(|answer| answer.left() < WORTH_MOVING);
+            Neighbour { running: slot.answer.is_some(), weight: (!stays).then_some(slot.tokens.len()) }
+        });
+        next_move(&neighbours.collect::<Vec<_>>())
+    }
+
+    /// Has two slots change places. Whether they did: without memory for both states all is as it was.
+    fn exchange(&mut self, running: usize, idle: usize) -> Result<bool, Fatal> {
+        let need: usize = [running, idle].map(|index| ffi::size(&self.context, sequence(index))).iter().sum();
+        if need > self.cache.spare() {
+            return Ok(false);
+        }
+        let states = (self.copy(running)?, self.copy(idle)?);
+        let (Ok(moved), Ok(resting)) = states else { return Ok(false) };
+        // What runs is put down first, and given up where it was only then.
+        self.wipe(idle)?;
+        if !self.put(idle, moved.as_ref()) {
+            self.wipe(idle)?;
+            self.keep_or_forget(idle, resting.as_ref())?;
+            return Ok(false);
+        }
+        self.wipe(running)?;
+        self.slots.swap(running, idle);
+        self.keep_or_forget(running, resting.as_ref())?;
+        Ok(true)
+    }
+
+    /// A slot's state; none if it is empty. An error if there is no memory for it.
+    fn copy(&self, index: usize) -> Result<Result<Option<State>, NoState>, Fatal> {
+        if self.slots[index].tokens.is_empty() {
+            return Ok(Ok(None));
+        }
+        match ffi::state(&self.context, sequence(index)) {
+            Err(error @ NoState::Size { .. }) => Err(error.to_string()),
+            state => Ok(state.map(Some)),
+        }
+    }
+
+    /// Whether an empty slot has the state now.
+    fn put(&mut self, index: usize, state: Option<&State>) -> bool {
+        state.is_none_or(|state| ffi::restore(&mut self.context, sequence(index), state))
+    }
+
+    /// Puts what rested into an empty slot. Where llama.cpp does not take it, its owner's next prompt is read anew.
+    fn keep_or_forget(&mut self, index: usize, state: Option<&State>) -> Result<(), Fatal> {
+        if self.put(index, state) {
+            return Ok(());
+        }
+        tracing::warn!("the state of a conversation could not be moved; its next turn is read anew");
+        self.wipe(index)?;
+        self.slots[index].owner = None;
+        mem::take(&mut self.slots[index].tokens);
+        Ok(())
+    }
+
+    /// Empties a sequence, whatever the slot says of it.
+    fn wipe(&mut self, index: usize) -> Result<(), Fatal> {
+        let sequence = u32::try_from(index).unwrap_or(u32::MAX);
+        let wiped = self.context.clear_kv_cache_seq(Some(sequence), None, None);
+        wiped.map(drop).map_err(|error| format!("clearing a sequence: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `r` runs and `R` is too near its end to be moved, a digit is so many tokens at rest; what runs has five.
+    fn slots(text: &str) -> Vec<Neighbour> {
+        let slot = |letter: char| match letter {
+            'r' => Neighbour { running: true, weight: Some(5) },
+            'R' => Neighbour { running: true, weight: None },
+            digit => Neighbour { running: false, weight: digit.to_digit(10).map(|tokens| tokens as usize) },
+        };
+        text.chars().map(slot).collect()
+    }
+
+    #[test]
+    fn what_runs_has_no_gaps_and_nothing_moves_without_need() {
+        for row in ["", "0", "r", "0000", "r000", "0r00", "rr00", "00rr", "rrrr", "0RR0"] {
+            assert_eq!(next_move(&slots(row)), None, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_closed_where_least_is_copied() {
+        for (row, running, idle) in [
+            ("r0r0", 2, 1),
+            // The place before the row is cheaper than the one between.
+            ("0r9r", 3, 0),
+            ("r9r0", 0, 3),
+            ("rr0r", 3, 2),
+            ("r0rr", 3, 1),
+            ("r00r", 3, 1),
+            // What ends soon stays.
+            ("R0r0", 2, 1),
+        ] {
+            assert_eq!(next_move(&slots(row)), Some(Move { running, idle }), "{row}");
+        }
+        assert_eq!(next_move(&slots("R0R0")), None, "neither is worth it");
+    }
+
+    #[test]
+    fn moves_come_to_an_end_in_one_row() {
+        for row in ["r0r0r0r0", "rr0000rr", "r00r00r0", "0r9r9r90", "r123r456"] {
+            let mut slots = slots(row);
+            let mut moves = 0;
+            while let Some(Move { running, idle }) = next_move(&slots) {
+                assert!(slots[running].running && !slots[idle].running);
+                slots.swap(running, idle);
+                moves += 1;
+                assert!(moves < row.len(), "{row}");
+            }
+            let runs = slots.split(|slot| !slot.running).filter(|run| !run.is_empty()).count();
+            assert_eq!(runs, 1, "{row}");
+        }
+    }
+}
