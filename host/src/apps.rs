@@ -4,6 +4,7 @@
 //! Not here: running them (`guest`), and what they may call (`imports`).
 
 mod app;
+mod backing;
 mod cache;
 pub mod canary;
 pub mod compile;
@@ -28,6 +29,7 @@ pub mod watch;
 mod workshop;
 
 pub use app::App;
+pub use backing::{Backing, OWN};
 pub use canary::Canary;
 pub use component::MAX_SIZE;
 pub use config::{Config, Deploy, Grant, Grants, Limits};

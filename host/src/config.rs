@@ -8,12 +8,14 @@ mod environment;
 mod error;
 mod layers;
 mod names;
+mod stores;
 #[cfg(test)]
 mod tests;
 mod wording;
 
 pub use environment::{Hub, colors, everything, history_file, hub, sessions_file};
 pub use error::{Error, Origin, Refusal};
+pub use stores::{Place, Store, Stores};
 
 use bytesize::ByteSize;
 use corral_wasm::guest::engine::Warm;
@@ -43,6 +45,8 @@ pub struct Config {
     pub sessions: corral_sessions::Config,
     /// Passages and their vectors.
     pub vectors: corral_vectors::Config,
+    /// Further stores of both, by the label by which applications choose them.
+    pub stores: BTreeMap<String, Stores>,
     /// Text to vectors.
     pub embedding: corral_embedding::Config,
     /// Text generation.
@@ -55,14 +59,6 @@ pub struct Config {
     pub spin: crate::apps::spin::Settings,
     /// The applications by name.
     pub apps: BTreeMap<String, crate::apps::Config>,
-}
-
-/// `[store]`: the file that both embedded back ends share.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Store {
-    /// The database file; made at the first start.
-    pub path: PathBuf,
 }
 
 /// `[wasm]`: what the host keeps of compiled components.
@@ -168,11 +164,13 @@ impl Config {
                 .chain(&mut model.chat_template)
                 .chain(adapters)
         });
+        let labelled = self.stores.values_mut().flat_map(Stores::files);
         let components =
             self.apps.values_mut().flat_map(|app| [&mut app.gateway].into_iter().chain(&mut app.logic));
         for path in own
             .into_iter()
             .chain(secrets.into_iter().flatten())
+            .chain(labelled)
             .chain(components)
             .chain(adapters)
             .chain(further)
@@ -185,12 +183,6 @@ impl Config {
                 *file = folder.join(path).display().to_string().into();
             }
         }
-    }
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { path: ".corral/corral.db".into() }
     }
 }
 

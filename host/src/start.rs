@@ -5,19 +5,17 @@
 //!
 //! Not here: what each part does.
 
+mod stores;
 mod sweep;
 
 use crate::{
-    apps::{Apps, Deployer, shadow, watch},
+    apps::{Apps, Backing, Deployer, OWN, shadow, watch},
     config::{self, Config},
     server::{Door, Server, Stop, hosted, site::Site},
 };
 use anyhow::Context;
-use corral_embedding::Embedder;
 use corral_inference::Models;
-use corral_sessions::Sessions;
 use corral_telemetry::{self as telemetry, Metrics};
-use corral_vectors::{Model, Vectors};
 use corral_wasm::{
     guest::{self, engine::Room},
     imports::Services,
@@ -28,6 +26,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use stores::Opened;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// What guests, and turns that wait for the session store, may take after the last answer has gone out.
@@ -60,16 +59,16 @@ pub async fn run(config: Config, spin: Option<spin::Application>) -> anyhow::Res
             return Err(error);
         }
     };
-    let (apps, services) = (host.apps.clone(), host.services.clone());
+    let (apps, backing) = (host.apps.clone(), host.backing.clone());
     door.open(match spin {
-        Some(application) => Site::new(application, apps, services).router(),
-        None => hosted::router(apps, services),
+        Some(application) => Site::new(application, apps, host.own.clone()).router(),
+        None => hosted::router(apps, backing),
     });
     deployed.get_or_init(|| host.deployer.clone());
     writeln!(io::stdout(), "{ready}").context("printing the ready line")?;
 
     let mut aside = watch::start(&host.deployer);
-    aside.push(tokio::spawn(sweep::expired(host.services.clone())));
+    aside.push(tokio::spawn(sweep::expired(host.backing.clone())));
     serving.await?;
     aside.iter().for_each(JoinHandle::abort);
     host.end().await;
@@ -86,7 +85,10 @@ async fn end_models(models: &OnceLock<Models>) {
 /// Everything that was loaded.
 struct Host {
     apps: Arc<Apps>,
-    services: Arc<Services>,
+    backing: Arc<Backing>,
+    /// With the host's own stores.
+    own: Arc<Services>,
+    models: Models,
     deployer: Deployer,
     /// Counts the epochs of every guest, so it has to live as long as they do.
     _wasm: guest::Engine,
@@ -96,7 +98,7 @@ impl Host {
     /// Ends the engines' threads once the last guests are done and the last turns are stored.
     async fn end(self) {
         let guests = || self.apps.iter().map(|app| app.slots().taken()).sum::<u32>();
-        let turns = || self.services.sessions.waiting();
+        let turns = || self.backing.waiting_turns();
         let tidied = async {
             while guests() > 0 || turns() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -109,7 +111,7 @@ impl Host {
                 "not finished or not stored in time, and given up"
             );
         }
-        self.services.models.stop().await;
+        self.models.stop().await;
     }
 }
 
@@ -130,24 +132,24 @@ async fn load(
     operated.get_or_init(|| models.clone());
     let deploy = config.deploy.clone();
     let apps = applications(config.clone());
-    let stores = tokio::spawn(stores(config, needed, door.clone(), metrics.clone()));
+    let stores = tokio::spawn(stores::open(config, needed, door.clone()));
     let (apps, stores) = (apps.await?, stores.await?);
     let (wasm, apps) = apps?;
-    let (sessions, vectors, embedder) = stores?;
+    let (stores, embedder) = stores?;
     models.ready().await.context("loading the models")?;
 
     let apps = Arc::new(apps);
     hosted::watch_apps(metrics, apps.clone());
-    let services = Arc::new(Services {
-        sessions,
-        vectors,
-        embedder,
-        models,
-        web: guest::Web::new()?,
-        calls: metrics.calls().clone(),
-    });
-    let deployer = Deployer::new(apps.clone(), &services, deploy, metrics.clone()).await?;
-    Ok(Host { apps, services, deployer, _wasm: wasm })
+    let (web, calls) = (guest::Web::new()?, metrics.calls().clone());
+    let services = |Opened { label, sessions, vectors }| {
+        let (embedder, models, web, calls) = (embedder.clone(), models.clone(), web.clone(), calls.clone());
+        Services { label, sessions, vectors, embedder, models, web, calls }
+    };
+    let backing = Arc::new(Backing::new(stores.into_iter().map(services)));
+    let own = backing.labelled(OWN).context("the host's own stores are missing")?.clone();
+    hosted::watch_turns(metrics, backing.clone());
+    let deployer = Deployer::new(apps.clone(), &own, deploy, metrics.clone()).await?;
+    Ok(Host { apps, backing, own, models, deployer, _wasm: wasm })
 }
 
 fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, Apps)>> {
@@ -160,26 +162,4 @@ fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, App
         let apps = Apps::load(&config.apps, &config.deploy, &wasm, &config.wasm.cache)?;
         Ok((wasm, apps))
     })
-}
-
-/// Servers that are down hold the host up by its readiness, not here: they may come back.
-async fn stores(
-    config: Config,
-    embeds: bool,
-    door: Arc<Door>,
-    metrics: Arc<Metrics>,
-) -> anyhow::Result<(Sessions, Vectors, Embedder)> {
-    let sessions =
-        Sessions::open(&config.sessions, &config.store.path).await.context("opening the session store")?;
-    hosted::watch_sessions(&door, &metrics, &sessions);
-    let embedder = match embeds {
-        true => spawn_blocking(|| Embedder::start(config.embedding)).await?,
-        false => Ok(Embedder::none()),
-    };
-    let embedder = embedder.context("loading the embedding model")?;
-    let model = Model { name: embedder.name().to_owned(), dimensions: embedder.dimensions() };
-    let vectors = Vectors::open(&config.vectors, &config.store.path, model);
-    let vectors = vectors.await.context("opening the vector store")?;
-    hosted::watch_vectors(&door, &vectors, config.vectors.required);
-    Ok((sessions, vectors, embedder))
 }

@@ -41,6 +41,9 @@ pub struct Config {
     /// The models that the components may use, by name; the first is meant where they name none. Empty is every model.
     #[serde(default)]
     pub models: Vec<String>,
+    /// The label of the stores that the components may use; none is the host's own.
+    #[serde(default)]
+    pub store: Option<String>,
     /// What one request may use.
     #[serde(default)]
     pub limits: Limits,

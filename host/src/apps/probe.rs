@@ -57,6 +57,7 @@ impl Probe {
         let embedder = services.embedder.clone();
         let model = Model { name: embedder.name().to_owned(), dimensions: embedder.dimensions() };
         let services = Services {
+            label: services.label.clone(),
             sessions: corral_sessions::Sessions::open(&Default::default(), &path).await?,
             vectors: corral_vectors::Vectors::open(&Default::default(), &path, model).await?,
             embedder,

@@ -28,6 +28,7 @@ pub fn configs(application: &Application, limits: &Limits) -> BTreeMap<String, C
         trusted_keys: Vec::new(),
         grants: Grants::default(),
         models: Vec::new(),
+        store: None,
         limits: limits.clone(),
         spin: Some(component.clone()),
         config: BTreeMap::new(),

@@ -68,8 +68,10 @@ fn findings(file: &Path, spin: &super::spin::Args) -> Vec<Finding> {
         findings.push(probes::embedding(&config.embedding));
         findings.push(probes::onnx_runtime(&config.embedding));
     }
-    findings.push(probes::writable_file("store", &config.store.path));
-    findings.extend([stores::sessions(&config), stores::vectors(&config)].into_iter().flatten());
+    for place in config.places() {
+        findings.push(probes::writable_file(&place.table("store"), &place.file));
+        findings.extend([stores::sessions(&place), stores::vectors(&place)].into_iter().flatten());
+    }
     findings.push(probes::writable("cache", &config.wasm.cache));
     findings.push(probes::writable("deployments", &config.deploy.folder));
     findings.push(probes::writable_file("admin token", &config.admin.token_file));

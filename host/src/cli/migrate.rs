@@ -31,7 +31,7 @@ use store::{Store, patiently};
 
 const PLACES: &str = "\
 A PLACE is one of:
-  FILE.toml          what these settings say, passwords and tokens included
+  FILE.toml          what these settings say, passwords and tokens included; FILE.toml#LABEL is [stores.LABEL]
   embedded:FILE      a store's file
   redis://HOST:PORT  sessions in Redis (rediss:// with TLS)
   http://HOST:PORT   passages in ChromaDB (https:// with TLS)

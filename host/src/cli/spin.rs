@@ -41,6 +41,7 @@ impl Args {
         config.deploy.folder = application.state.join("deployed");
         config.sessions = Default::default();
         config.vectors = Default::default();
+        config.stores = Default::default();
         config.store.path = application.scratch.path().join("corral.db");
         Ok((config, Some(application)))
     }

@@ -95,25 +95,37 @@ fn server(server: &crate::server::Config, found: &mut Problems) {
 }
 
 fn stores(config: &Config, found: &mut Problems) {
-    let expire_after = config.sessions.expire_after;
-    found.unless(
-        expire_after >= Duration::from_secs(1),
-        "sessions.expire_after",
-        quoted(humantime::format_duration(expire_after)),
-        "expected at least \"1s\"",
-    );
     found.not_empty(&[
         ("store.path", &config.store.path.to_string_lossy()),
         ("wasm.cache", &config.wasm.cache.to_string_lossy()),
-        ("vectors.collection", &config.vectors.collection),
     ]);
     let warm = config.wasm.warm_memory;
     found.unless(warm <= MAX_MEMORY, "wasm.warm_memory", quoted(warm), "expected at most \"64 MiB\"");
-    sessions(&config.sessions, found);
-    vectors(&config.vectors, found);
+    let places = config.places();
+    for (index, place) in places.iter().enumerate() {
+        if let Some(label) = place.label.filter(|label| !is_plain(label)) {
+            found.add(&format!("stores.{label}"), None, PLAIN_NAME);
+        }
+        sessions(&place.table("sessions"), place.sessions, found);
+        vectors(&place.table("vectors"), place.vectors, found);
+        let shared = places[..index].iter().find_map(|other| Some((place.shared_with(other)?, other)));
+        if let Some((table, other)) = shared {
+            let message =
+                format!("not apart from [{}]: it is the same place, or a part of it", other.table(table));
+            found.add(&place.table(table), None, &message);
+        }
+    }
 }
 
-fn sessions(config: &corral_sessions::Config, found: &mut Problems) {
+fn sessions(table: &str, config: &corral_sessions::Config, found: &mut Problems) {
+    let key = |name: &str| format!("{table}.{name}");
+    let expire_after = config.expire_after;
+    found.unless(
+        expire_after >= Duration::from_secs(1),
+        &key("expire_after"),
+        quoted(humantime::format_duration(expire_after)),
+        "expected at least \"1s\"",
+    );
     use corral_sessions::{Backend, Topology};
     let redis = &config.redis;
     match config.backend {
@@ -121,21 +133,22 @@ fn sessions(config: &corral_sessions::Config, found: &mut Problems) {
         Backend::Redis => {
             let message = "missing; the redis back end needs it, such as \"redis://127.0.0.1:6379\"";
             if config.url.is_none() {
-                found.add("sessions.url", None, message);
+                found.add(&key("url"), None, message);
             }
             let unnamed = redis.topology == Topology::Sentinel && redis.master.is_none();
             if unnamed {
-                found.add("sessions.redis.master", None, "missing; it is the name that the sentinels watch");
+                found.add(&key("redis.master"), None, "missing; it is the name that the sentinels watch");
             }
         }
     }
     found.some_time(&[
-        ("sessions.redis.connect_timeout", redis.connect_timeout),
-        ("sessions.redis.timeout", redis.timeout),
+        (&key("redis.connect_timeout"), redis.connect_timeout),
+        (&key("redis.timeout"), redis.timeout),
     ]);
 }
 
-fn vectors(config: &corral_vectors::Config, found: &mut Problems) {
+fn vectors(table: &str, config: &corral_vectors::Config, found: &mut Problems) {
+    let key = |name: &str| format!("{table}.{name}");
     use corral_vectors::Backend;
     let chroma = &config.chroma;
     match config.backend {
@@ -143,19 +156,20 @@ fn vectors(config: &corral_vectors::Config, found: &mut Problems) {
         Backend::Chroma => {
             let message = "missing; the chroma back end needs it, such as \"http://127.0.0.1:8000\"";
             if config.url.is_none() {
-                found.add("vectors.url", None, message);
+                found.add(&key("url"), None, message);
             }
         }
     }
     found.not_empty(&[
-        ("vectors.chroma.tenant", &chroma.tenant),
-        ("vectors.chroma.database", &chroma.database),
-        ("vectors.chroma.token_header", &chroma.token_header),
+        (&key("collection"), &config.collection),
+        (&key("chroma.tenant"), &chroma.tenant),
+        (&key("chroma.database"), &chroma.database),
+        (&key("chroma.token_header"), &chroma.token_header),
     ]);
-    found.not_zero(&[("vectors.chroma.batch", chroma.batch as u64)]);
+    found.not_zero(&[(&key("chroma.batch"), chroma.batch as u64)]);
     found.some_time(&[
-        ("vectors.chroma.connect_timeout", chroma.connect_timeout),
-        ("vectors.chroma.timeout", chroma.timeout),
+        (&key("chroma.connect_timeout"), chroma.connect_timeout),
+        (&key("chroma.timeout"), chroma.timeout),
     ]);
 }
 
@@ -250,6 +264,9 @@ fn apps(config: &Config, found: &mut Problems) {
             let known =
                 config.inference.model_name() == *model || config.inference.models.contains_key(model);
             found.unless(known, &key("models"), quoted(model), "expected the name of a model in [inference]");
+        }
+        if let Some(label) = app.store.as_ref().filter(|label| !config.stores.contains_key(*label)) {
+            found.add(&key("store"), Some(quoted(label)), "expected a label of [stores], or none");
         }
         found.not_zero(&[(&key("limits.instances"), limits.instances.into())]);
         let route = quoted(&app.route);

@@ -328,3 +328,50 @@ fn a_token_is_not_shown() {
     let hub = Hub { endpoint: "https://hub".into(), token: Some("secret".into()) };
     assert!(!format!("{hub:?}").contains("secret"));
 }
+
+#[test]
+fn stores_with_a_label_have_settings_and_a_file_of_their_own() {
+    let text = format!("{APP}store = \"sales\"\n[stores.sales.vectors]\ncollection = \"sales_documents\"\n");
+    let config = parse(&text, &[]).unwrap();
+    let places = config.places();
+    let told: Vec<_> = places.iter().map(|place| (place.table("vectors"), place.file.clone())).collect();
+    let expected = [("vectors", ".corral/corral.db"), ("stores.sales.vectors", ".corral/sales.db")];
+    assert_eq!(told, expected.map(|(table, file)| (table.to_owned(), PathBuf::from(file))));
+    assert_eq!(places[1].vectors.collection, "sales_documents");
+    assert_eq!(places[1].sessions.expire_after.as_secs(), 3600);
+}
+
+#[test]
+fn stores_that_are_not_apart_are_refused() {
+    let redis = "backend = \"redis\"\nurl = \"redis://a\"\n";
+    let chroma = "backend = \"chroma\"\nurl = \"http://a\"\n";
+    let rows = [
+        (
+            "[stores.b]\npath = \".corral/corral.db\"\n".to_owned(),
+            Some("stores.b.sessions: not apart from [sessions]"),
+        ),
+        (
+            format!("[sessions]\n{redis}[stores.b.sessions]\n{redis}redis.prefix = \"session:b:\"\n"),
+            Some("stores.b.sessions: not apart from [sessions]"),
+        ),
+        (format!("[sessions]\n{redis}[stores.b.sessions]\n{redis}redis.prefix = \"b:\"\n"), None),
+        (
+            format!("[stores.a.vectors]\n{chroma}[stores.b.vectors]\n{chroma}"),
+            Some("stores.b.vectors: not apart from [stores.a.vectors]"),
+        ),
+        (format!("[stores.a.vectors]\n{chroma}[stores.b.vectors]\n{chroma}collection = \"other\"\n"), None),
+        ("[stores.\"a b\".sessions]\n".to_owned(), Some("stores.a b: ")),
+        ("[stores.b.sessions]\nbackend = \"redis\"\n".to_owned(), Some("stores.b.sessions.url: missing")),
+    ];
+    for (text, refused) in rows {
+        let told = parse(&format!("{APP}{text}"), &[]).map(drop).map_err(|error| error.to_string());
+        match refused {
+            None => assert_eq!(told, Ok(()), "{text}"),
+            Some(message) => {
+                assert!(told.clone().is_err_and(|told| told.contains(message)), "{text}: {told:?}")
+            }
+        }
+    }
+    let told = refusal("store = \"sale\"");
+    assert_eq!(told, "runtime.toml: apps.chat.store = \"sale\": expected a label of [stores], or none");
+}

@@ -3,6 +3,7 @@
 
 use futures_util::future::{BoxFuture, join_all};
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
@@ -15,9 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long an answer stands.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// What a part is called.
+pub type Name = Cow<'static, str>;
+
 /// One part of the host that tells how it is.
 pub struct Check {
-    name: &'static str,
+    name: Name,
     /// Whether the host is ready only while this part works.
     required: bool,
     probe: Box<dyn Fn() -> BoxFuture<'static, State> + Send + Sync>,
@@ -40,7 +44,7 @@ pub struct Report {
     /// Whether requests can be answered.
     pub ready: bool,
     /// How each part is.
-    pub checks: BTreeMap<&'static str, String>,
+    pub checks: BTreeMap<Name, String>,
 }
 
 pub(super) struct Health {
@@ -50,16 +54,16 @@ pub(super) struct Health {
 
 struct Asked {
     at: Instant,
-    states: Vec<(&'static str, State)>,
+    states: Vec<(Name, State)>,
 }
 
 impl Check {
     /// A part, and how to ask it. The question should give up when dropped.
-    pub fn new<F>(name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static) -> Self
+    pub fn new<F>(name: impl Into<Name>, probe: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = State> + Send + 'static,
     {
-        Self { name, required: true, probe: Box::new(move || Box::pin(probe())) }
+        Self { name: name.into(), required: true, probe: Box::new(move || Box::pin(probe())) }
     }
 
     /// The host is ready without this part too, and only tells how it is.
@@ -68,12 +72,12 @@ impl Check {
         Self { required: false, ..self }
     }
 
-    async fn ask(&self) -> (&'static str, State) {
+    async fn ask(&self) -> (Name, State) {
         let state = match tokio::time::timeout(PATIENCE, (self.probe)()).await {
             Ok(state) => state,
             Err(elapsed) => State::Down(elapsed.to_string()),
         };
-        (self.name, state)
+        (self.name.clone(), state)
     }
 }
 
@@ -98,7 +102,7 @@ impl Report {
     /// Adds something that keeps the host from its work.
     pub(super) fn holds(&mut self, name: &'static str, state: &str) {
         self.ready = false;
-        self.checks.insert(name, state.to_owned());
+        self.checks.insert(name.into(), state.to_owned());
     }
 }
 
@@ -145,13 +149,13 @@ impl Asked {
     }
 }
 
-fn tell_changes(before: Option<&Asked>, states: &[(&'static str, State)]) {
+fn tell_changes(before: Option<&Asked>, states: &[(Name, State)]) {
     for (name, state) in states {
         let known = before.and_then(|asked| asked.states.iter().find(|(other, _)| other == name));
         match (known, state) {
             (Some((_, State::Down(_))), State::Down(_)) => {}
-            (_, State::Down(cause)) => tracing::error!(part = name, cause, "not ready"),
-            (Some((_, State::Down(_))), State::Ok) => tracing::info!(part = name, "works again"),
+            (_, State::Down(cause)) => tracing::error!(part = %name, cause, "not ready"),
+            (Some((_, State::Down(_))), State::Ok) => tracing::info!(part = %name, "works again"),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use super::{
     session, shadow,
     site::Led,
 };
-use crate::apps::{App, Apps, Canary, Serving, canary::Choice, guard::Side, shadow::Place};
+use crate::apps::{App, Apps, Backing, Canary, Serving, canary::Choice, guard::Side, shadow::Place};
 use corral_inference::{Listed, Models, Status};
 use corral_telemetry::{Hosting, Metrics, routes};
 use corral_wasm::{guest, imports::Services};
@@ -150,10 +150,11 @@ async fn copied(
 }
 
 /// Leads requests to the applications by host name and path.
-pub fn router(apps: Arc<Apps>, services: Arc<Services>) -> Box<Router> {
+pub fn router(apps: Arc<Apps>, backing: Arc<Backing>) -> Box<Router> {
     Box::new(move |host, path| {
         let app = apps.find(host, path)?.clone();
-        Some(Arc::new(Hosted::now(app, services.clone(), None)))
+        let services = backing.of(&app)?.clone();
+        Some(Arc::new(Hosted::now(app, services, None)))
     })
 }
 
@@ -167,21 +168,25 @@ pub fn watch_models(door: &Door, metrics: &Metrics, models: &Models) {
     });
 }
 
-/// Makes readiness and metrics tell of the store of conversations.
-pub fn watch_sessions(door: &Door, metrics: &Metrics, sessions: &corral_sessions::Sessions) {
-    let waiting = sessions.clone();
-    metrics.watch_sessions(move || waiting.waiting());
-    let sessions = sessions.clone();
-    door.watch(Check::new("sessions", move || {
-        let sessions = sessions.clone();
-        async move { State::of(sessions.ping().await) }
-    }));
+/// Makes metrics tell of the turns that wait for the stores of conversations.
+pub fn watch_turns(metrics: &Metrics, backing: Arc<Backing>) {
+    metrics.watch_sessions(move || backing.waiting_turns());
 }
 
-/// Makes readiness tell of the store of passages, and depend on it if that is `required`.
-pub fn watch_vectors(door: &Door, vectors: &corral_vectors::Vectors, required: bool) {
+/// Makes readiness tell of a store of conversations, and depend on it if that is `required`.
+pub fn watch_sessions(door: &Door, name: String, sessions: &corral_sessions::Sessions, required: bool) {
+    let sessions = sessions.clone();
+    let check = Check::new(name, move || {
+        let sessions = sessions.clone();
+        async move { State::of(sessions.ping().await) }
+    });
+    door.watch(if required { check } else { check.optional() });
+}
+
+/// Makes readiness tell of a store of passages, and depend on it if that is `required`.
+pub fn watch_vectors(door: &Door, name: String, vectors: &corral_vectors::Vectors, required: bool) {
     let vectors = vectors.clone();
-    let check = Check::new("vectors", move || {
+    let check = Check::new(name, move || {
         let vectors = vectors.clone();
         async move { State::of(vectors.ping().await) }
     });

@@ -1,6 +1,6 @@
 //! Expired sessions are removed with everything that hangs on them, here and in shared stores.
 
-use corral_inference::Owner;
+use crate::apps::Backing;
 use corral_wasm::imports::Services;
 use std::{sync::Arc, time::Duration};
 
@@ -8,16 +8,21 @@ use std::{sync::Arc, time::Duration};
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Removes expired sessions, now and then, for as long as the host runs.
-pub(super) async fn expired(services: Arc<Services>) {
+pub(super) async fn expired(backing: Arc<Backing>) {
     loop {
-        if let Err(error) = forget(&services).await {
-            tracing::warn!(cause = format!("{error:#}"), "what is cached is not compared with the sessions");
-        }
-        match sweep(&services).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "expired sessions removed"),
-            Err(error) => {
-                tracing::warn!(cause = format!("{error:#}"), "expired sessions not removed; trying again")
+        for services in backing.iter() {
+            let store = services.label.as_str();
+            if let Err(error) = forget(services).await {
+                let cause = format!("{error:#}");
+                tracing::warn!(store, cause, "what is cached is not compared with the sessions");
+            }
+            match sweep(services).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(store, count, "expired sessions removed"),
+                Err(error) => {
+                    let cause = format!("{error:#}");
+                    tracing::warn!(store, cause, "expired sessions not removed; trying again");
+                }
             }
         }
         tokio::time::sleep(PAUSE).await;
@@ -27,7 +32,7 @@ pub(super) async fn expired(services: Arc<Services>) {
 /// Drops what is cached here for sessions that another host deleted or found expired.
 async fn forget(services: &Services) -> anyhow::Result<()> {
     for owner in services.models.resting().await {
-        let Owner::Session(id) = &owner else { continue };
+        let Some(id) = services.session(&owner) else { continue };
         // Read without its time to live starting anew.
         if services.sessions.record(id).await?.is_none() {
             services.models.forget(&owner).await;
@@ -46,7 +51,7 @@ async fn sweep(services: &Services) -> anyhow::Result<usize> {
         }
         for id in &expired {
             services.vectors.delete_partition(id).await?;
-            services.models.forget(&Owner::Session(id.clone())).await;
+            services.models.forget(&services.owner(id)).await;
             services.sessions.purge(id).await?;
         }
         count += expired.len();

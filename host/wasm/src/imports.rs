@@ -13,6 +13,7 @@ mod vectors;
 pub(crate) use sessions::SetAside;
 
 use crate::guest::State;
+use corral_inference::Owner;
 use corral_telemetry::Calls;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -33,6 +34,8 @@ pub mod wit {
 
 /// The back ends that the imports lead to.
 pub struct Services {
+    /// The label of the stores; empty for the host's own.
+    pub label: String,
     /// Conversations.
     pub sessions: corral_sessions::Sessions,
     /// Passages.
@@ -45,6 +48,21 @@ pub struct Services {
     pub web: crate::guest::Web,
     /// Where the time of calls is counted.
     pub calls: Calls,
+}
+
+impl Services {
+    /// The owner of what models keep of a session, told from sessions of other stores.
+    pub fn owner(&self, session: &str) -> Owner {
+        Owner::Session(format!("{}/{session}", self.label))
+    }
+
+    /// The session of these stores that is the owner, if it is one of theirs.
+    pub fn session<'a>(&self, owner: &'a Owner) -> Option<&'a str> {
+        match owner {
+            Owner::Session(name) => name.strip_prefix(self.label.as_str())?.strip_prefix('/'),
+            Owner::Client(_) => None,
+        }
+    }
 }
 
 /// Offers everything that a component can be granted.

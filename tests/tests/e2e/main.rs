@@ -28,6 +28,7 @@ mod projects;
 mod sandbox;
 mod shared;
 mod spin;
+mod stores;
 mod stream;
 mod terminal;
 mod upstream;

@@ -1,38 +1,38 @@
 //! One look at each server that the stores are on. Nothing is made there.
 
 use super::Finding;
-use crate::cli::http;
+use crate::{cli::http, config::Place};
 use anyhow::Context;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The server of conversations; none if they are in the store's file.
-pub(super) fn sessions(config: &crate::config::Config) -> Option<Finding> {
-    let name = "sessions";
-    match config.sessions.backend {
+pub(super) fn sessions(place: &Place<'_>) -> Option<Finding> {
+    let table = place.table("sessions");
+    match place.sessions.backend {
         corral_sessions::Backend::Embedded => None,
         corral_sessions::Backend::Redis => {
             let asked = waited(async {
-                let sessions = corral_sessions::Sessions::open(&config.sessions, &config.store.path).await?;
+                let sessions = corral_sessions::Sessions::open(place.sessions, &place.file).await?;
                 Ok(sessions.ping().await?)
             });
-            let mend = "start Redis, or change [sessions] in runtime.toml";
-            Some(finding(name, "Redis answers", asked, mend))
+            let mend = format!("start Redis, or change [{table}] in runtime.toml");
+            Some(finding(&table, "Redis answers", asked, &mend))
         }
     }
 }
 
 /// The server of passages; none if they are in the store's file.
-pub(super) fn vectors(config: &crate::config::Config) -> Option<Finding> {
-    let name = "vectors";
-    match config.vectors.backend {
+pub(super) fn vectors(place: &Place<'_>) -> Option<Finding> {
+    let table = place.table("vectors");
+    match place.vectors.backend {
         corral_vectors::Backend::Embedded => None,
         corral_vectors::Backend::Chroma => {
-            let url = config.vectors.url.clone().unwrap_or_default();
+            let url = place.vectors.url.clone().unwrap_or_default();
             let asked = waited(heartbeat(&url));
-            let mend = "start ChromaDB 1.x (`chroma run`), or change [vectors] in runtime.toml";
-            Some(finding(name, "ChromaDB answers", asked, mend))
+            let mend = format!("start ChromaDB 1.x (`chroma run`), or change [{table}] in runtime.toml");
+            Some(finding(&table, "ChromaDB answers", asked, &mend))
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A place's name says which it is without passwords; two places with one name are the same.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use anyhow::{Context, anyhow, bail};
 use std::path::{self, Path, PathBuf};
 use url::Url;
@@ -21,7 +21,10 @@ pub(super) struct Place<C> {
 pub(super) fn sessions(text: &str, settings: &Config) -> anyhow::Result<Place<corral_sessions::Config>> {
     use corral_sessions::{Backend, Redis, Topology};
     let (config, file) = match Form::of(text)? {
-        Form::Settings(other) => (other.sessions, other.store.path),
+        Form::Settings(other, label) => {
+            let place = labelled(&other, label.as_deref())?;
+            (place.sessions.clone(), place.file)
+        }
         Form::Embedded(file) => (
             corral_sessions::Config { backend: Backend::Embedded, url: None, ..settings.sessions.clone() },
             file,
@@ -67,7 +70,10 @@ pub(super) fn vectors(
 ) -> anyhow::Result<Place<corral_vectors::Config>> {
     use corral_vectors::{Backend, Chroma};
     let (config, file) = match Form::of(text)? {
-        Form::Settings(other) => (other.vectors, other.store.path),
+        Form::Settings(other, label) => {
+            let place = labelled(&other, label.as_deref())?;
+            (place.vectors.clone(), place.file)
+        }
         Form::Embedded(file) => {
             let config =
                 corral_vectors::Config { backend: Backend::Embedded, url: None, ..settings.vectors.clone() };
@@ -112,7 +118,8 @@ const EMBEDDED: &str = "embedded:";
 
 /// How a place can be written.
 enum Form {
-    Settings(Box<Config>),
+    /// With the label of stores.
+    Settings(Box<Config>, Option<String>),
     Embedded(PathBuf),
     Url(Url),
 }
@@ -132,17 +139,26 @@ impl Form {
             // The rest of it may be a password.
             return Ok(Self::Url(url.ok_or_else(|| anyhow!("{scheme}://… is no address that can be read"))?));
         }
-        if text.ends_with(".toml") {
-            let file = Path::new(text);
+        let (file, label) = match text.rsplit_once('#') {
+            Some((file, label)) => (file, Some(label.to_owned())),
+            None => (text, None),
+        };
+        if file.ends_with(".toml") {
+            let file = Path::new(file);
             let settings =
                 std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
             // Without the environment: it would change both places alike.
-            return Ok(Self::Settings(Box::new(Config::parse(file, &settings, [])?)));
+            return Ok(Self::Settings(Box::new(Config::parse(file, &settings, [])?), label));
         }
         bail!(
             "{text:?} is no place; expected a settings file (*.toml), embedded:FILE, redis://HOST:PORT or http://HOST:PORT"
         )
     }
+}
+
+fn labelled<'a>(settings: &'a Config, label: Option<&str>) -> anyhow::Result<config::Place<'a>> {
+    let found = settings.places().into_iter().find(|place| place.label == label);
+    found.with_context(|| format!("there is no [stores.{}] in these settings", label.unwrap_or_default()))
 }
 
 fn embedded(file: &Path) -> anyhow::Result<String> {
@@ -224,5 +240,12 @@ mod tests {
         let place = vectors(text, &Config::default(), None).unwrap();
         assert_eq!(place.file, folder.path().join("kept.db"));
         assert!(require_source(&place).is_err());
+
+        let settings = format!("{settings}[stores.sales.sessions]\nexpire_after = '2h'\n");
+        std::fs::write(&file, settings).unwrap();
+        let place = sessions(&format!("{text}#sales"), &Config::default()).unwrap();
+        assert_eq!(place.file, folder.path().join("sales.db"));
+        let error = sessions(&format!("{text}#sale"), &Config::default()).unwrap_err();
+        assert_eq!(error.to_string(), "there is no [stores.sale] in these settings");
     }
 }

@@ -3,7 +3,7 @@
 mod tools;
 
 use super::{
-    milliseconds,
+    Services, milliseconds,
     wit::corral::host::inference::{
         Bias, Candidate, Constraint, Done, Error, Event, Finish, Host, HostGeneration, Input, Message, Model,
         Options, Overflow, Owner, Role, Scored, Template, ToolMessage, Toolbox, Usage,
@@ -51,6 +51,7 @@ impl HasData for Inference {
 
 pub(super) struct View<'a> {
     calls: Interface<'a>,
+    services: &'a Services,
     models: &'a backend::Models,
     table: &'a mut ResourceTable,
     allowance: &'a mut Allowance,
@@ -64,6 +65,7 @@ pub(super) struct View<'a> {
 pub(super) fn view(state: &mut State) -> View<'_> {
     View {
         calls: state.services.calls.of("inference"),
+        services: &state.services,
         models: &state.services.models,
         table: &mut state.table,
         allowance: &mut state.allowance,
@@ -153,7 +155,7 @@ impl Host for View<'_> {
         if self.discarded {
             return Ok(Ok(()));
         }
-        let owner = backend::Owner::Session(session);
+        let owner = self.services.owner(&session);
         self.calls.time("forget", self.models.forget(&owner)).await;
         Ok(Ok(()))
     }
@@ -192,7 +194,7 @@ impl View<'_> {
     /// A client's share is its own: a guest divides it, and cannot name another client's.
     fn owner(&self, owner: Owner) -> backend::Owner {
         match owner {
-            Owner::Session(id) => backend::Owner::Session(id),
+            Owner::Session(id) => self.services.owner(&id),
             Owner::Client(part) => backend::Owner::Client(format!("{}/{part}", self.client.key())),
         }
     }
