@@ -22,7 +22,7 @@ use crate::{
     shared::Shared,
     slots::{Slot, Slots},
     spill::Spill,
-    worker::{claim::Wanted, step::Part},
+    worker::{claim::Wanted, gather::Copying, step::Part},
 };
 
 /// Tokens with which the pace is measured before the first job.
@@ -42,6 +42,7 @@ pub(crate) struct Worker<'model> {
     spill: Option<Spill>,
     adapters: &'model mut Adapters,
     pace: Pace,
+    copying: Copying,
     /// Parts that could not be computed since one could.
     failures: usize,
     /// A transcript that is being read, and its slot.
@@ -75,6 +76,7 @@ impl<'model> Worker<'model> {
             spill,
             adapters,
             pace,
+            copying: Copying::default(),
             failures: 0,
             preparing: None,
         };

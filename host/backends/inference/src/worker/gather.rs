@@ -4,13 +4,49 @@
 //! (`llama_batch_allocr::split_equal`, sequential): a gap between two of them costs one more pass over all weights for
 //! every token. Moving a state costs about as much as a few tokens, once.
 
-use std::mem;
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use super::{Fatal, Worker, claim::sequence};
 use crate::ffi::{self, NoState, State};
 
 /// An answer that has fewer tokens left may be over before a move has paid.
 const WORTH_MOVING: u32 = 16;
+
+/// Nobody's next token waits longer than this for a move.
+const LONGEST: Duration = Duration::from_millis(250);
+/// Less says nothing of how fast states are copied.
+const TELLING: usize = 1 << 20;
+
+/// How fast states are copied, there and back.
+#[derive(Debug)]
+pub(super) struct Copying {
+    /// As the last move was, but no less than half of what it was before: one that was held up tells little. Careful
+    /// before the first.
+    bytes_per_second: f64,
+}
+
+impl Default for Copying {
+    fn default() -> Self {
+        Self { bytes_per_second: 1e9 }
+    }
+}
+
+impl Copying {
+    /// Whether so many bytes are copied soon enough.
+    fn allows(&self, bytes: usize) -> bool {
+        bytes as f64 <= self.bytes_per_second * LONGEST.as_secs_f64()
+    }
+
+    fn learn(&mut self, bytes: usize, took: Duration) {
+        if bytes >= TELLING {
+            let measured = bytes as f64 / took.as_secs_f64().max(1e-6);
+            self.bytes_per_second = measured.max(self.bytes_per_second / 2.0);
+        }
+    }
+}
 
 /// What a slot is to its neighbours.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +83,7 @@ fn next_move(slots: &[Neighbour]) -> Option<Move> {
 }
 
 impl Worker<'_> {
-    /// Closes the gaps between running slots, as far as there is memory for it.
+    /// Closes the gaps between running slots, as far as there is memory and time for it.
     pub(super) fn gather(&mut self) -> Result<(), Fatal> {
         while let Some(Move { running, idle }) = self.next_move() {
             if !self.exchange(running, idle)? {
@@ -66,12 +102,13 @@ impl Worker<'_> {
         next_move(&neighbours.collect::<Vec<_>>())
     }
 
-    /// Has two slots change places. Whether they did: without memory for both states all is as it was.
+    /// Has two slots change places. Whether they did: where both states are too much, all is as it was.
     fn exchange(&mut self, running: usize, idle: usize) -> Result<bool, Fatal> {
         let need: usize = [running, idle].map(|index| ffi::size(&self.context, sequence(index))).iter().sum();
-        if need > self.cache.spare() {
+        if need > self.cache.spare() || !self.copying.allows(need) {
             return Ok(false);
         }
+        let began = Instant::now();
         let states = (self.copy(running)?, self.copy(idle)?);
         let (Ok(moved), Ok(resting)) = states else { return Ok(false) };
         // What runs is put down first, and given up where it was only then.
@@ -84,6 +121,7 @@ impl Worker<'_> {
         self.wipe(running)?;
         self.slots.swap(running, idle);
         self.keep_or_forget(running, resting.as_ref())?;
+        self.copying.learn(need, began.elapsed());
         Ok(true)
     }
 
@@ -135,6 +173,20 @@ mod tests {
             digit => Neighbour { running: false, weight: digit.to_digit(10).map(|tokens| tokens as usize) },
         };
         text.chars().map(slot).collect()
+    }
+
+    #[test]
+    fn a_move_takes_no_longer_than_it_may() {
+        let mut copying = Copying::default();
+        assert!(copying.allows(250_000_000) && !copying.allows(250_000_001));
+        copying.learn(10 << 20, Duration::from_secs(1));
+        assert!(copying.allows(125_000_000), "one slow move stopped all");
+        (0..10).for_each(|_| copying.learn(10 << 20, Duration::from_secs(1)));
+        assert!(copying.allows(2 << 20) && !copying.allows(3 << 20));
+        copying.learn(1, Duration::from_secs(1));
+        assert!(copying.allows(2 << 20), "what is small tells nothing");
+        copying.learn(10 << 20, Duration::from_millis(10));
+        assert!(copying.allows(200 << 20), "it is not fast again");
     }
 
     #[test]
