@@ -93,19 +93,22 @@ impl Store {
         let keys = self.keys(id)?;
         limits::check_session(limits::turn_size(&turn, turn_id))?;
         let now = Moment::now();
-        let mut splice = self.invocation(&scripts::APPEND, id, &keys, self.expire_after);
-        splice
-            .arg(turn_id)
-            .arg(document::json_of(&turn))
-            .arg(limits::turn_size(&turn, turn_id))
-            .arg(limits::SESSION_BYTES)
-            .arg(now.to_string());
+        // A script can splice in, and not out.
+        let splice = replaces.is_none().then(|| {
+            let mut splice = self.invocation(&scripts::APPEND, id, &keys, self.expire_after);
+            splice
+                .arg(turn_id)
+                .arg(document::json_of(&turn))
+                .arg(limits::turn_size(&turn, turn_id))
+                .arg(limits::SESSION_BYTES)
+                .arg(now.to_string());
+            splice
+        });
         let append = async {
             for delay in delays() {
-                let spliced = match replaces {
-                    None => self.script(&keys, &splice).await?,
-                    // A script can splice in, and not out.
-                    Some(_) => Outcome(Happened::Other, 0),
+                let spliced = match &splice {
+                    Some(splice) => self.script(&keys, splice).await?,
+                    None => Outcome(Happened::Other, 0),
                 };
                 let outcome = match spliced {
                     Outcome(Happened::Other, _) => {
