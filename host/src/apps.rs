@@ -40,6 +40,7 @@ pub use refusal::{Refusal, Stage};
 pub use route::Route;
 pub use shelf::{PLAIN_NAME, is_plain};
 
+use bytesize::ByteSize;
 use compile::Outside;
 use corral_wasm::guest::Engine;
 use sha2::{Digest, Sha256};
@@ -54,16 +55,16 @@ pub struct Apps {
 }
 
 impl Apps {
-    /// Loads every application, with compiled components cached in `cache`.
+    /// Loads every application, with compiled components cached in a folder, within so many bytes.
     pub fn load(
         configs: &BTreeMap<String, Config>,
         deploy: &Deploy,
         engine: &Engine,
-        cache: &Path,
+        (cache, limit): (&Path, ByteSize),
     ) -> anyhow::Result<Self> {
         let outside =
             Outside { cache: cache.to_owned(), memory: deploy.compile_memory, time: deploy.compile_timeout };
-        let workshop = Arc::new(Workshop::new(engine, cache::Cache::open(cache)?, outside)?);
+        let workshop = Arc::new(Workshop::new(engine, cache::Cache::open(cache, limit.as_u64())?, outside)?);
         let mut apps = configs
             .iter()
             .map(|(name, config)| load::load(name, config, &workshop, deploy))

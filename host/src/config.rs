@@ -67,6 +67,8 @@ pub struct Config {
 pub struct Wasm {
     /// The folder of compiled components; made at the first start, readable by its owner only.
     pub cache: PathBuf,
+    /// What the folder may hold. What was used longest ago goes first.
+    pub cache_limit: ByteSize,
     /// Ended instances whose places stay ready for the next ones.
     pub warm: u32,
     /// Memory that each of these places keeps resident. At most 64 MiB.
@@ -188,6 +190,11 @@ impl Config {
 
 impl Default for Wasm {
     fn default() -> Self {
-        Self { cache: ".corral/cache".into(), warm: 100, warm_memory: ByteSize::mib(4) }
+        Self {
+            cache: ".corral/cache".into(),
+            cache_limit: ByteSize::gib(1),
+            warm: 100,
+            warm_memory: ByteSize::mib(4),
+        }
     }
 }

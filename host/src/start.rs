@@ -159,7 +159,8 @@ fn applications(config: Config) -> JoinHandle<anyhow::Result<(guest::Engine, App
             config.apps.values().map(|app| app.limits.instances.saturating_add(1 + shadow::AT_ONCE)).sum();
         let components = config.apps.values().map(crate::apps::Config::components).max().unwrap_or(2);
         let wasm = guest::Engine::new(Room { instances, components }, config.wasm.warm())?;
-        let apps = Apps::load(&config.apps, &config.deploy, &wasm, &config.wasm.cache)?;
+        let apps =
+            Apps::load(&config.apps, &config.deploy, &wasm, (&config.wasm.cache, config.wasm.cache_limit))?;
         Ok((wasm, apps))
     })
 }

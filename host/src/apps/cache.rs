@@ -12,6 +12,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 use wasmtime::{Engine, component::Component};
 
@@ -21,11 +22,14 @@ const DIGEST: usize = 32;
 /// The folder of compiled components.
 pub(super) struct Cache {
     folder: PathBuf,
+    /// Bytes that its files may have together.
+    limit: u64,
 }
 
 impl Cache {
-    /// Opens the folder, or makes it. A folder that others may write to is refused.
-    pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
+    /// Opens the folder, or makes it. A folder that others may write to is refused. What is used keeps it within so many
+    /// bytes, unless one file alone has more.
+    pub(super) fn open(folder: &Path, limit: u64) -> anyhow::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -35,7 +39,7 @@ impl Cache {
         if metadata.permissions().mode() & 0o077 != 0 {
             bail!("the cache folder {} is open to others: run `chmod 700` on it", folder.display());
         }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), limit })
     }
 
     /// The component compiled, from the cache or anew.
@@ -52,17 +56,38 @@ impl Cache {
         if let Err(error) = store(&path, &compiled) {
             tracing::warn!(cause = format!("{error:#}"), "compiled component not cached");
         }
+        self.trim();
         code::deserialize(engine, &compiled)
     }
 
     /// The component, if it is there compiled and whole.
     pub(super) fn ready(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<Option<Component>> {
-        load(engine, &self.path(engine, bytes))
+        let found = load(engine, &self.path(engine, bytes));
+        self.trim();
+        found
     }
 
     /// Compiles into the cache.
     pub(super) fn compile(&self, engine: &Engine, bytes: &[u8]) -> anyhow::Result<()> {
         store(&self.path(engine, bytes), &precompile(engine, bytes)?)
+    }
+
+    /// Removes what was used longest ago, drafts of compilers that were ended among it, until the rest is within the
+    /// limit. Whoever wants such a component compiles it again.
+    fn trim(&self) {
+        match files_by_use(&self.folder) {
+            Ok(files) => {
+                let mut bytes = 0_u64;
+                for (index, (_, size, path)) in files.into_iter().enumerate() {
+                    bytes = bytes.saturating_add(size);
+                    if index > 0 && bytes > self.limit {
+                        // Another host on the same folder may have been quicker.
+                        drop(fs::remove_file(path));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the cache of compiled components cannot be looked through"),
+        }
     }
 
     fn path(&self, engine: &Engine, bytes: &[u8]) -> PathBuf {
@@ -86,6 +111,24 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// When each file was used, its size and its name, the latest first.
+fn files_by_use(folder: &Path) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_file() => {
+                files.push((metadata.modified()?, metadata.len(), entry.path()));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    files.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(files)
+}
+
 fn load(engine: &Engine, path: &Path) -> anyhow::Result<Option<Component>> {
     let file = match fs::read(path) {
         Ok(file) => file,
@@ -100,6 +143,8 @@ fn load(engine: &Engine, path: &Path) -> anyhow::Result<Option<Component>> {
     if digest != Sha256::digest(compiled).as_slice() {
         bail!("its digest is wrong");
     }
+    // So that what is used stays. A cache on a disk that cannot be written to is never trimmed either.
+    drop(fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now())));
     code::deserialize(engine, compiled).map(Some)
 }
 
@@ -140,7 +185,7 @@ mod tests {
     fn a_damaged_file_is_compiled_anew() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("cache");
-        let (cache, engine) = (Cache::open(&folder).unwrap(), Engine::default());
+        let (cache, engine) = (Cache::open(&folder, u64::MAX).unwrap(), Engine::default());
         cache.compiled(&engine, EMPTY).unwrap();
         let path = &files(&folder)[0];
         let whole = fs::read(path).unwrap();
@@ -156,6 +201,35 @@ mod tests {
     fn a_folder_open_to_others_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(Cache::open(folder.path()).is_err());
+        assert!(Cache::open(folder.path(), u64::MAX).is_err());
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_goes_when_the_folder_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("cache");
+        let engine = Engine::default();
+        // A custom section of one letter, its name.
+        let component = |letter: u8| [EMPTY, &[0, 2, 1, letter]].concat();
+        let cache = Cache::open(&folder, u64::MAX).unwrap();
+        let draft = folder.join("killed.cwasm.1.draft");
+        fs::write(&draft, [0; 8]).unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH;
+        fs::File::open(&draft).unwrap().set_modified(long_ago).unwrap();
+        for (seconds, letter) in (1_u64..).zip(*b"abc") {
+            cache.compiled(&engine, &component(letter)).unwrap();
+            let file = fs::File::open(cache.path(&engine, &component(letter))).unwrap();
+            file.set_modified(long_ago + std::time::Duration::from_secs(seconds)).unwrap();
+        }
+        assert_eq!(files(&folder).len(), 4);
+        let size = fs::metadata(cache.path(&engine, &component(b'a'))).unwrap().len();
+
+        let cache = Cache::open(&folder, 2 * size).unwrap();
+        assert!(cache.ready(&engine, &component(b'a')).unwrap().is_some(), "it is used now, and stays");
+        let left = |letter| cache.path(&engine, &component(letter)).exists();
+        assert_eq!((left(b'a'), left(b'b'), left(b'c'), draft.exists()), (true, false, true, false));
+        let cache = Cache::open(&folder, 1).unwrap();
+        assert!(cache.ready(&engine, &component(b'c')).unwrap().is_some());
+        assert_eq!(files(&folder), [cache.path(&engine, &component(b'c'))], "the last one is never too much");
     }
 }
