@@ -140,8 +140,8 @@ impl Form {
             return Ok(Self::Url(url.ok_or_else(|| anyhow!("{scheme}://… is no address that can be read"))?));
         }
         let (file, label) = match text.rsplit_once('#') {
-            Some((file, label)) => (file, Some(label.to_owned())),
-            None => (text, None),
+            Some((file, label)) if file.ends_with(".toml") => (file, Some(label.to_owned())),
+            Some(_) | None => (text, None),
         };
         if file.ends_with(".toml") {
             let file = Path::new(file);
@@ -245,6 +245,9 @@ mod tests {
         std::fs::write(&file, settings).unwrap();
         let place = sessions(&format!("{text}#sales"), &Config::default()).unwrap();
         assert_eq!(place.file, folder.path().join("sales.db"));
+        let numbered = folder.path().join("host#1.toml");
+        std::fs::copy(&file, &numbered).unwrap();
+        assert_eq!(name(numbered.to_str().unwrap()), "redis://redis.example:6379/3 (session:)");
         let error = sessions(&format!("{text}#sale"), &Config::default()).unwrap_err();
         assert_eq!(error.to_string(), "there is no [stores.sale] in these settings");
     }
