@@ -5,7 +5,7 @@ use corral_services::{Redis, python};
 use e2e::{Client, Host, Reply, Settings, said, until};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use std::{fs, time::Duration};
+use std::fs;
 use tokio::process::Command;
 
 const FACT: &str = "The password of the sales department is Quillfeather.";
@@ -17,6 +17,19 @@ import redis, sys
 store = redis.Redis(port=int(sys.argv[1]))
 store.set('session:' + sys.argv[2], store.get('sales:' + sys.argv[2]), ex=3600)
 ";
+
+/// Has the one session of an embedded store expired, without waiting for it.
+const EXPIRE: &str = "
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as store:
+    assert store.execute('UPDATE sessions SET expires_at = 0').rowcount == 1
+";
+
+async fn run(script: &str, arguments: &[&str]) -> Result<()> {
+    let ended = Command::new(python()?).args(["-c", script]).args(arguments).status().await?;
+    anyhow::ensure!(ended.success(), "the script ended with {ended}");
+    Ok(())
+}
 
 /// The shipped application at `/`, and the same components at `/sales` with the stores of that label.
 fn settings() -> Result<Settings> {
@@ -75,9 +88,7 @@ async fn the_same_id_in_two_stores_is_two_sessions_also_to_the_model() -> Result
     let (told, question) = ("Ottilie is on duty tonight, until four in the morning.", "Who is on duty?");
     let session = sales.session().await?;
     sales.say(&session, told).await?;
-    let copied =
-        Command::new(python()?).args(["-c", COPY, &redis.port().to_string(), &session]).status().await?;
-    assert!(copied.success(), "{copied}");
+    run(COPY, &[&redis.port().to_string(), &session]).await?;
     let history = chat.stored(&session).await?.body["history"].clone();
     assert_eq!((history.as_array().map(Vec::len), &history[0]["user"]), (Some(1), &json!(told)), "{history}");
 
@@ -116,18 +127,17 @@ async fn a_label_without_its_server_holds_up_its_own_application_only() -> Resul
 
 #[tokio::test]
 async fn what_expires_in_a_labels_stores_goes_with_its_documents() -> Result<()> {
-    let settings = settings()?.set("stores.sales.sessions.expire_after", "2s");
+    let settings = settings()?;
     let host = Host::with(settings.clone()).await?;
     let (chat, sales) = clients(&host)?;
     let (kept, session) = (chat.session().await?, sales.session().await?);
     chat.documents(&kept, json!([{ "text": FACT, "id": "secret" }])).await?;
     sales.documents(&session, json!([{ "text": FACT, "id": "secret" }])).await?;
-    let expired = async || anyhow::Ok(sales.stored(&session).await?.status == StatusCode::NOT_FOUND);
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(expired().await?, "a session of two seconds lives on");
+    let folder = host.kill().await?;
+    run(EXPIRE, &[&folder.path().join(".corral/sales.db").display().to_string()]).await?;
 
     // What has expired is removed at the start, and then each minute.
-    let host = Host::within(host.kill().await?, &settings).await?;
+    let host = Host::within(folder, &settings).await?;
     until("the expired session is removed", async || {
         Ok(host
             .log()?
@@ -135,7 +145,8 @@ async fn what_expires_in_a_labels_stores_goes_with_its_documents() -> Result<()>
             .any(|line| line.contains("expired sessions removed") && line.contains("sales")))
     })
     .await?;
-    let (chat, _) = clients(&host)?;
+    let (chat, sales) = clients(&host)?;
+    assert_eq!(sales.stored(&session).await?.status, StatusCode::NOT_FOUND);
     assert_eq!(
         documents_of(&chat, &kept).await?.body["documents"][0]["id"],
         "secret",
