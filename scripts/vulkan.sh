@@ -21,8 +21,9 @@ main() {
   packages
   newer_headers
   step "building llama.cpp with Vulkan, and testing it"
-  # Mesa's software driver is device 0, and llama.cpp passes over processors unless they are named.
-  GGML_VK_VISIBLE_DEVICES=0 CPLUS_INCLUDE_PATH=$headers \
+  # Mesa's software driver is device 0, and llama.cpp passes over processors unless they are named. Named twice it is
+  # two devices, over which a model can be spread.
+  GGML_VK_VISIBLE_DEVICES=0,0 CPLUS_INCLUDE_PATH=$headers \
     cargo test --release --target-dir target/vulkan -p corral-inference --features vulkan --test gpu -- --test-threads 1
 }
 

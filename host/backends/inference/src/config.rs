@@ -116,10 +116,12 @@ pub struct Config {
     pub n_gpu_layers: i32,
     /// The graphics processors to use, by name; empty is all of them.
     pub devices: Vec<String>,
-    /// Of those, by its place from 0, the one that does what cannot be split.
+    /// Of those, by its place from 0, the one that has all layers where they are not split.
     pub main_gpu: u32,
-    /// How layers are spread over several graphics processors.
+    /// How a model is spread over several graphics processors.
     pub split: Split,
+    /// Each one's share, in any unit; empty is by the memory that they have free.
+    pub tensor_split: Vec<f32>,
     /// Whether to refuse to start without a graphics processor.
     pub require_gpu: bool,
     /// Tokens that one step computes at most. One step is also how long a cancelled prompt can
@@ -171,6 +173,7 @@ impl Default for Config {
             devices: Vec::new(),
             main_gpu: 0,
             split: Split::Layer,
+            tensor_split: Vec::new(),
             require_gpu: false,
             n_batch: 512,
             n_ubatch: 512,
@@ -219,6 +222,7 @@ impl Config {
         if self.require_gpu && self.n_gpu_layers == 0 {
             return refuse("require_gpu: n_gpu_layers = 0 uses none".into());
         }
+        self.check_split()?;
         if self.n_ctx < 16 {
             return refuse(format!("n_ctx = {}: expected at least 16", self.n_ctx));
         }
@@ -256,6 +260,27 @@ impl Config {
             })?;
         }
         self.check_defaults()
+    }
+
+    fn check_split(&self) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::InvalidArgument(format!("inference.{message}")));
+        let shares = &self.tensor_split;
+        if !shares.is_empty() {
+            if shares.iter().any(|share| !share.is_finite() || *share < 0.0)
+                || shares.iter().all(|share| *share == 0.0)
+            {
+                return refuse(format!(
+                    "tensor_split = {shares:?}: expected shares from 0, not all of them 0"
+                ));
+            }
+            if self.split == Split::None {
+                return refuse("tensor_split: split = \"none\" spreads nothing".into());
+            }
+        }
+        if self.split == Split::Tensor && self.flash_attention == FlashAttention::Off {
+            return refuse("split = \"tensor\": it computes with flash_attention alone".into());
+        }
+        Ok(())
     }
 
     fn check_defaults(&self) -> Result<(), Error> {
@@ -300,5 +325,16 @@ mod tests {
         assert!(refused(Config { parallel: 0, ..Config::default() }).contains("inference.parallel = 0"));
         assert!(refused(Config { n_batch: 2, ..Config::default() }).contains("inference.n_batch = 2"));
         assert!(refused(Config { n_ctx: 1, ..Config::default() }).contains("inference.n_ctx = 1"));
+        for shares in [&[0.0, 0.0][..], &[1.0, -1.0], &[1.0, f32::NAN]] {
+            let tensor_split = shares.to_vec();
+            assert!(
+                refused(Config { tensor_split, ..Config::default() }).contains("inference.tensor_split = [")
+            );
+        }
+        let none = Config { tensor_split: vec![1.0], split: Split::None, ..Config::default() };
+        assert!(refused(none).contains("inference.tensor_split: "));
+        let tensor =
+            Config { split: Split::Tensor, flash_attention: FlashAttention::Off, ..Config::default() };
+        assert!(refused(tensor).contains("flash_attention"));
     }
 }

@@ -13,7 +13,7 @@ use llama_cpp_2::{
         params::{KvCacheType, LlamaContextParams},
     },
     llama_backend::LlamaBackend,
-    model::{LlamaModel, params::LlamaModelParams},
+    model::LlamaModel,
     send_logs_to_tracing,
 };
 
@@ -21,7 +21,10 @@ use crate::{
     Config, FlashAttention, KvType, Model,
     adapters::Adapters,
     devices::{self, devices as all_devices},
+    ffi,
+    footprint::Footprint,
     memory::{self, mebibytes},
+    placement::Placement,
     prefixes::Prefixes,
     template::{Facts, Format, jinja::ChatTemplate},
     tokens::Vocabulary,
@@ -54,23 +57,20 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend, String> {
 }
 
 /// Reads the model's files; `progress` gets the fraction and says whether to go on.
-pub(crate) fn load(
-    config: &Config,
-    progress: impl FnMut(f32) -> bool + 'static,
-) -> Result<(Loaded, Adapters), String> {
+pub(crate) fn load(config: &Config, progress: impl FnMut(f32) -> bool) -> Result<(Loaded, Adapters), String> {
     let backend = backend()?;
     let progress = tell_progress(config.model_name(), progress);
-    let need =
-        memory::Need::of(config).map_err(|error| format!("reading {}: {error}", config.model.display()))?;
+    let file = config.model.display();
+    let footprint = Footprint::of(config).map_err(|error| format!("reading {file}: {error}"))?;
     let devices = all_devices()?;
     let gpus = devices::chosen(config, &devices)?;
     devices::tell(config, &devices, &gpus);
-    let left = need.check(memory::available(&gpus))?;
-    let params = LlamaModelParams::default().with_progress_callback(progress);
-    let params = devices::apply(params, config, &gpus)?;
-    let mut model = LlamaModel::load_from_file(backend, &config.model, &params).map_err(|error| {
-        format!("loading {}: {error}; the log of llama.cpp says more", config.model.display())
-    })?;
+    let placement = Placement { config, footprint: &footprint, gpus: &gpus };
+    let left = placement.check(memory::available())?;
+    placement.tell();
+    let offload = devices::offload(config, &gpus);
+    let mut model = ffi::load(backend, &config.model, &offload, progress)
+        .map_err(|error| format!("loading {file}: {error}"))?;
     let adapters = Adapters::load(config, &mut model)?;
     let flash_attention = flash_attention(config, !gpus.is_empty() && config.n_gpu_layers != 0);
     let loaded = describe(config, Arc::new(model), flash_attention, cache_bytes(config, left))?;
@@ -79,7 +79,7 @@ pub(crate) fn load(
         file = %config.model.display(),
         parameters = loaded.model.n_params(),
         weights = mebibytes(loaded.model.size()),
-        kv_cache = mebibytes(need.cache),
+        kv_cache = mebibytes(footprint.cache()),
         context = loaded.description.context_length,
         parallel = config.parallel,
         threads = config.thread_count(),
@@ -92,10 +92,7 @@ pub(crate) fn load(
 }
 
 /// Also tells in the log how far it is, now and then.
-fn tell_progress(
-    model: String,
-    mut progress: impl FnMut(f32) -> bool + 'static,
-) -> impl FnMut(f32) -> bool + 'static {
+fn tell_progress(model: String, mut progress: impl FnMut(f32) -> bool) -> impl FnMut(f32) -> bool {
     let mut told = Instant::now();
     move |fraction| {
         if told.elapsed() >= BETWEEN_LINES {

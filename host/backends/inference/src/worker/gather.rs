@@ -2,9 +2,11 @@
 //!
 //! Where each sequence has its own part of the cache, llama.cpp computes only neighbours together
 //! (`llama_batch_allocr::split_equal`, sequential): a gap between two of them costs one more pass over all weights for
-//! every token. Moving a state costs about as much as a few tokens, once.
+//! every token. Moving a state costs about as much as a few tokens, once. Answers of one adapter alone are computed
+//! together.
 
 use std::{
+    collections::BTreeMap,
     mem,
     time::{Duration, Instant},
 };
@@ -24,7 +26,7 @@ const TELLING: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Copying {
     /// As the last move was, but no less than half of what it was before: one that was held up tells little. Careful
-    /// before the first.
+    /// before the first, and 0 once llama.cpp has refused one.
     bytes_per_second: f64,
 }
 
@@ -46,6 +48,11 @@ impl Copying {
             self.bytes_per_second = measured.max(self.bytes_per_second / 2.0);
         }
     }
+
+    /// Allows no more.
+    fn give_up(&mut self) {
+        self.bytes_per_second = 0.0;
+    }
 }
 
 /// What a slot is to its neighbours.
@@ -54,6 +61,30 @@ struct Neighbour {
     running: bool,
     /// Tokens to copy if it changes its place; none if it stays.
     weight: Option<usize>,
+}
+
+/// What is seen of a slot.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    adapter: Option<usize>,
+    /// Tokens that its answer may still get, if it has one.
+    left: Option<u32>,
+    tokens: usize,
+}
+
+/// What the slots are to each other: the adapter with the most answers has its own put together, and those of others stay.
+fn neighbours(slots: &[Seen]) -> Vec<Neighbour> {
+    let mut answers = BTreeMap::<_, usize>::new();
+    for slot in slots.iter().filter(|slot| slot.left.is_some()) {
+        *answers.entry(slot.adapter).or_default() += 1;
+    }
+    let most = answers.into_iter().max_by_key(|(_, count)| *count).map(|(adapter, _)| adapter);
+    let neighbour = |slot: &Seen| {
+        let others = slot.left.is_some() && Some(slot.adapter) != most;
+        let stays = others || slot.left.is_some_and(|left| left < WORTH_MOVING);
+        Neighbour { running: slot.left.is_some() && !others, weight: (!stays).then_some(slot.tokens) }
+    };
+    slots.iter().map(neighbour).collect()
 }
 
 /// A running slot, and the idle one whose place it should have.
@@ -95,11 +126,12 @@ impl Worker<'_> {
     }
 
     fn next_move(&self) -> Option<Move> {
-        let neighbours = self.slots.iter().map(|slot| {
-            let stays = slot.answer.as_ref().is_some_and(|answer| answer.left() < WORTH_MOVING);
-            Neighbour { running: slot.answer.is_some(), weight: (!stays).then_some(slot.tokens.len()) }
+        let seen = self.slots.iter().map(|slot| Seen {
+            adapter: slot.adapter,
+            left: slot.answer.as_ref().map(|answer| answer.left()),
+            tokens: slot.tokens.len(),
         });
-        next_move(&neighbours.collect::<Vec<_>>())
+        next_move(&neighbours(&seen.collect::<Vec<_>>()))
     }
 
     /// Has two slots change places. Whether they did: where both states are too much, all is as it was.
@@ -111,17 +143,35 @@ impl Worker<'_> {
         let began = Instant::now();
         let states = (self.copy(running)?, self.copy(idle)?);
         let (Ok(moved), Ok(resting)) = states else { return Ok(false) };
+        let exchanged = self.settle(running, idle, moved.as_ref(), resting.as_ref())?;
+        if exchanged {
+            self.copying.learn(need, began.elapsed());
+        } else {
+            tracing::warn!("llama.cpp moves no states of this model; answers may be computed one by one");
+            self.copying.give_up();
+        }
+        Ok(exchanged)
+    }
+
+    /// Puts each of two states into the other's slot. Whether llama.cpp took the one that `moved`; what runs stays where
+    /// it is if not.
+    pub(super) fn settle(
+        &mut self,
+        running: usize,
+        idle: usize,
+        moved: Option<&State>,
+        resting: Option<&State>,
+    ) -> Result<bool, Fatal> {
         // What runs is put down first, and given up where it was only then.
         self.wipe(idle)?;
-        if !self.put(idle, moved.as_ref()) {
+        if !self.put(idle, moved) {
             self.wipe(idle)?;
-            self.keep_or_forget(idle, resting.as_ref())?;
+            self.keep_or_forget(idle, resting)?;
             return Ok(false);
         }
         self.wipe(running)?;
         self.slots.swap(running, idle);
-        self.keep_or_forget(running, resting.as_ref())?;
-        self.copying.learn(need, began.elapsed());
+        self.keep_or_forget(running, resting)?;
         Ok(true)
     }
 
@@ -187,6 +237,27 @@ mod tests {
         assert!(copying.allows(2 << 20), "what is small tells nothing");
         copying.learn(10 << 20, Duration::from_millis(10));
         assert!(copying.allows(200 << 20), "it is not fast again");
+        copying.give_up();
+        assert!(!copying.allows(1));
+    }
+
+    #[test]
+    fn the_answers_of_one_adapter_are_put_together() {
+        // A letter runs with its adapter, `-` is empty.
+        let slots = |text: &str| {
+            let seen = |letter: char| match letter {
+                '-' => Seen { adapter: None, left: None, tokens: 0 },
+                'x' => Seen { adapter: None, left: Some(100), tokens: 5 },
+                letter => Seen { adapter: Some(letter as usize), left: Some(100), tokens: 5 },
+            };
+            neighbours(&text.chars().map(seen).collect::<Vec<_>>())
+        };
+        assert_eq!(next_move(&slots("x-x-")), Some(Move { running: 2, idle: 1 }));
+        assert_eq!(next_move(&slots("a-ax-")), Some(Move { running: 2, idle: 1 }));
+        for row in ["axa", "xa-", "x-a", "a--"] {
+            assert_eq!(next_move(&slots(row)), None, "{row}");
+        }
+        assert_eq!(next_move(&slots("axa--")), Some(Move { running: 0, idle: 3 }), "the others stay");
     }
 
     #[test]

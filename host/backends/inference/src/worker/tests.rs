@@ -9,7 +9,13 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::{Config, Event, Options, generation::Message, sampling::Sampler, shared::live};
+use crate::{
+    Config, Event, Options,
+    ffi::{self, State},
+    generation::Message,
+    sampling::Sampler,
+    shared::live,
+};
 
 fn config() -> Config {
     let model =
@@ -101,11 +107,28 @@ async fn a_context_that_computes_nothing_any_more_is_made_anew() {
     shared.queue.stop();
 }
 
+/// Four slots.
+fn four() -> Config {
+    Config { n_ubatch: 32, parallel: 4, ..config() }
+}
+
+impl Worker<'_> {
+    /// The slots in which something is generated.
+    fn busy(&self) -> Vec<usize> {
+        (0..self.slots.len()).filter(|&slot| self.slots[slot].answer.is_some()).collect()
+    }
+
+    /// One step of all.
+    fn step_on(&mut self) {
+        let parts = self.parts();
+        self.step(parts).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_moves_together_and_what_rests_stays_its_owners() {
-    let config = Config { n_ubatch: 32, parallel: 4, n_ctx: 256, n_batch: 64, threads: 1, ..config() };
-    let (loaded, mut adapters) = loading::load(&config, |_| true).unwrap();
-    let shared = Shared::new(config);
+    let (loaded, mut adapters) = loading::load(&four(), |_| true).unwrap();
+    let shared = Shared::new(four());
     let mut worker = Worker::new(&shared, &loaded, &mut adapters).unwrap();
     let prompt = |text: &str| loaded.model.vocab().tokenize(text.as_bytes(), false, false);
     let texts = ["One, two,", "The ferry leaves at", "A is for apple, B is for"];
@@ -117,17 +140,13 @@ async fn what_runs_moves_together_and_what_rests_stays_its_owners() {
         worker.start(job).unwrap();
         together.push(events);
     }
-    let running = |worker: &Worker<'_>| -> Vec<usize> {
-        (0..4).filter(|&slot| worker.slots[slot].answer.is_some()).collect()
-    };
-    assert_eq!(running(&worker), [0, 1, 2]);
+    assert_eq!(worker.busy(), [0, 1, 2]);
     while worker.slots.running() == 3 {
-        let parts = worker.parts();
-        worker.step(parts).unwrap();
+        worker.step_on();
     }
-    assert_eq!(running(&worker), [0, 2]);
+    assert_eq!(worker.busy(), [0, 2]);
     worker.gather().unwrap();
-    assert_eq!(running(&worker), [2, 3], "the empty slot costs less than the one in which something rests");
+    assert_eq!(worker.busy(), [2, 3], "the empty slot costs less than the one in which something rests");
     let rests = worker.slots.iter().find(|slot| slot.owner.as_ref() == Some(&session)).unwrap();
     assert!(rests.answer.is_none() && rests.tokens.starts_with(&prompt(texts[1])));
 
@@ -138,16 +157,55 @@ async fn what_runs_moves_together_and_what_rests_stays_its_owners() {
     together[1] = events;
     while worker.slots.running() > 0 {
         worker.gather().unwrap();
-        let parts = worker.parts();
-        worker.step(parts).unwrap();
+        worker.step_on();
     }
     for (text, events) in texts.into_iter().zip(together) {
         let (job, alone) = job_for(&shared, &loaded, prompt(text), 40);
         worker.start(job).unwrap();
         while worker.slots.running() > 0 {
-            let parts = worker.parts();
-            worker.step(parts).unwrap();
+            worker.step_on();
         }
         assert_eq!(answer(events).await.unwrap(), answer(alone).await.unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_goes_on_where_it_is_if_llama_cpp_does_not_take_its_state() {
+    let (loaded, mut adapters) = loading::load(&four(), |_| true).unwrap();
+    let shared = Shared::new(four());
+    let mut worker = Worker::new(&shared, &loaded, &mut adapters).unwrap();
+    let prompt = |text: &str| loaded.model.vocab().tokenize(text.as_bytes(), false, false);
+    let start = |worker: &mut Worker<'_>, text: &str, owner: Option<&str>, limit| {
+        let (mut job, events) = job_for(&shared, &loaded, prompt(text), limit);
+        job.owner = owner.map(|id| Owner::Session(id.into()));
+        worker.start(job).unwrap();
+        events
+    };
+    let rested = start(&mut worker, "The ferry leaves at", Some("resting"), 2);
+    while worker.slots.running() > 0 {
+        worker.step_on();
+    }
+    let runs = start(&mut worker, "One, two,", None, 40);
+    (0..4).for_each(|_| worker.step_on());
+    let (&[running], resting) = (&worker.busy()[..], 0) else { panic!("{:?}", worker.busy()) };
+    let rests = worker.slots[resting].tokens.clone();
+    let copy = ffi::state(&worker.context, 0).unwrap();
+
+    let cut_off = State::cut_off();
+    assert!(!worker.settle(running, resting, Some(&cut_off), Some(&copy)).unwrap());
+    assert_eq!((worker.busy(), &worker.slots[resting].tokens), (vec![running], &rests));
+    // What rested is put back too, or forgotten.
+    assert!(!worker.settle(running, resting, Some(&cut_off), Some(&cut_off)).unwrap());
+    assert!(worker.slots[resting].tokens.is_empty() && worker.slots[resting].owner.is_none());
+
+    let again = start(&mut worker, "The ferry leaves at", Some("resting"), 2);
+    while worker.slots.running() > 0 {
+        worker.step_on();
+    }
+    let alone = start(&mut worker, "One, two,", None, 40);
+    while worker.slots.running() > 0 {
+        worker.step_on();
+    }
+    assert_eq!(answer(runs).await.unwrap(), answer(alone).await.unwrap());
+    assert_eq!(answer(rested).await.unwrap(), answer(again).await.unwrap());
 }
