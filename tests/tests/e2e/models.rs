@@ -133,5 +133,18 @@ async fn a_model_at_work_on_another_host_answers_like_one_here() -> Result<()> {
     here.until_ready(false).await?;
     let refused = Reply::of(client.post("/api/v1/chat/chat/text", &said(&session, "Hello?"))).await?;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.body);
+    // A model that cannot be reached is another thing than one that there is not.
+    for (model, status, code) in [
+        (DEFAULT, StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        ("gpt-4", StatusCode::NOT_FOUND, "model_not_found"),
+    ] {
+        let refused = Reply::of(client.post(COMPLETIONS, &asked(model))).await?;
+        assert_eq!(
+            (refused.status, &refused.body["error"]["code"]),
+            (status, &json!(code)),
+            "{}",
+            refused.body
+        );
+    }
     Ok(())
 }

@@ -39,20 +39,26 @@ pub fn list() -> Reply {
 pub fn read(id: String) -> Result<Reply, Failure> {
     let models = inference::models();
     let known = ids(&models, embedding::describe().name).any(|known| known == id);
-    if known { Ok(Reply::ok(&Model::from(id))) } else { Err(Failure::ModelNotFound { model: Some(id) }) }
+    if known { Ok(Reply::ok(&Model::from(id))) } else { Err(missing(&id)) }
 }
 
 /// The model that an id means.
 pub fn choose(id: &str) -> Result<Chosen, Failure> {
-    find(inference::models(), id).ok_or_else(|| not_found(id))
+    find(inference::models(), id).ok_or_else(|| missing(id))
 }
 
 /// The same, if it can answer a conversation.
 pub fn choose_for_chat(id: &str) -> Result<Chosen, Failure> {
-    find(chatting(inference::models()), id).ok_or_else(|| not_found(id))
+    find(chatting(inference::models()), id).ok_or_else(|| missing(id))
 }
 
-fn not_found(id: &str) -> Failure {
+/// Why an id is none of the models that can be named now: its model loads, or cannot be reached, or there is none.
+pub fn missing(id: &str) -> Failure {
+    let model = id.rsplit_once(':').map(|(model, _adapter)| model);
+    let unavailable = |name| matches!(inference::describe(Some(name)), Err(inference::Error::Unavailable));
+    if [Some(id), model].into_iter().flatten().any(unavailable) {
+        return Failure::Unavailable;
+    }
     Failure::ModelNotFound { model: Some(id.to_owned()) }
 }
 

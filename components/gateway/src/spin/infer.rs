@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::corral::host::inference::{self, Event, Input, Model, Options, Owner};
 use crate::failure::Failure;
 use crate::openai::field::{Field, Object};
-use crate::openai::{self, Mistake};
+use crate::openai::{self, Mistake, models};
 use crate::reply::Reply;
 use crate::request;
 
@@ -113,19 +113,20 @@ fn read_options(given: &Object) -> Result<(Options, Vec<String>), Mistake> {
 }
 
 pub fn answer(request: Request) -> Result<Reply, Failure> {
-    let model = choose(&inference::models(), &request.model)?;
+    let chosen = choose(&inference::models(), &request.model);
+    let model = chosen.ok_or_else(|| models::missing(&request.model))?;
     let input = Input::Prompt(request.prompt);
     let generation = inference::generate(model.as_deref(), &input, &request.options)?;
     let (text, usage) = collect(|| Ok(generation.next(BATCH)?))?;
     Ok(Reply::ok(&Body { text, usage, adjusted: request.adjusted }))
 }
 
-/// The model by its name, or none for the host's default.
-fn choose(models: &[Model], name: &str) -> Result<Option<String>, Failure> {
+/// A model that can be named now, by its name, or none for the host's default.
+fn choose(models: &[Model], name: &str) -> Option<Option<String>> {
     if models.iter().any(|model| model.name == name) {
-        return Ok(Some(name.to_owned()));
+        return Some(Some(name.to_owned()));
     }
-    if name == DEFAULT { Ok(None) } else { Err(Failure::ModelNotFound { model: Some(name.to_owned()) }) }
+    (name == DEFAULT).then_some(None)
 }
 
 /// All of an answer. One that ends before it is done has failed.
@@ -235,7 +236,7 @@ mod tests {
             adapters: Vec::new(),
         };
         let chosen = |names: &[&str], name: &str| {
-            choose(&names.iter().map(|name| model(name)).collect::<Vec<_>>(), name).ok()
+            choose(&names.iter().map(|name| model(name)).collect::<Vec<_>>(), name)
         };
         assert_eq!(chosen(&["small"], "llama2-chat"), Some(None));
         assert_eq!(chosen(&["small", "llama2-chat"], "llama2-chat"), Some(Some("llama2-chat".to_owned())));

@@ -176,7 +176,9 @@ async fn layers_are_spread_in_the_proportions_of_the_settings() {
             assert!((told[0] - expected[0]).abs() < 0.01, "{told:?} {expected:?}: {log}");
         }
         // What was computed before is what llama.cpp took, but for what it rounds up.
-        let computed = mebibytes(&log, "weights=\"");
+        let computed =
+            ["Vulkan0", "Vulkan1"].map(|name| mebibytes(&log, &format!("gets device=\"{name}\" weights=\"")));
+        let computed = computed.concat();
         let took = of_each("model buffer size").concat();
         assert_eq!(computed.len(), 2, "{log}");
         for (computed, took) in computed.iter().zip(&took) {
@@ -189,7 +191,8 @@ async fn layers_are_spread_in_the_proportions_of_the_settings() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn layers_are_computed_by_all_together() {
-    let there = answer(spread(Split::Tensor, &[2.0, 1.0])).await;
+    // With one of three heads on the first, and two on the second; the other way about, Mesa's driver breaks down.
+    let there = answer(spread(Split::Tensor, &[1.0, 2.0])).await;
     agrees_with_the_processor(&there).await;
 }
 
@@ -198,12 +201,15 @@ async fn conversations_go_on_from_their_states() {
     for split in [Split::Layer, Split::Tensor] {
         let engine = start(spread(split, &[])).await;
         // There is one slot, so the first one's state goes to the machine's memory and comes back.
-        let (_, cached) = ask(&engine, PROMPT, Some("first")).await;
+        let prompt = format!(
+            "The capital of Spain is Madrid, that of Portugal is Lisbon, that of Greece is Athens. {PROMPT}"
+        );
+        let (_, cached) = ask(&engine, &prompt, Some("first")).await;
         assert_eq!(cached, 0);
         ask(&engine, "One, two, three, four, five, six,", Some("second")).await;
-        let longer = format!("{PROMPT} Paris, and that of Italy is");
+        let longer = format!("{prompt} Paris, and that of Italy is");
         let (there, cached) = ask(&engine, &longer, Some("first")).await;
-        assert!(cached >= 5, "{split:?}: {cached}");
+        assert!(cached >= 20, "{split:?}: {cached}");
         engine.stop().await;
         let (here, _) = ask(&start(Config { n_gpu_layers: 0, ..config() }).await, &longer, None).await;
         agree(&there, &here);
@@ -219,9 +225,9 @@ async fn a_model_that_does_not_fit_there_is_refused_before_it_is_loaded() {
         .map(|gpu| gpu.free)
         .max()
         .unwrap();
-    // Keys and values of a token take 45 KiB.
+    // Keys and values of a token take 22.5 KiB.
     let parallel = 256;
-    let n_ctx = u32::try_from(most / (45 << 10) / u64::from(parallel)).unwrap() + 100;
+    let n_ctx = u32::try_from(most / (22 << 10) / u64::from(parallel)).unwrap() + 1;
     let engine = Engine::start(Config { n_ctx, parallel, n_batch: 256, ..config() }).unwrap();
     let Err(Error::Unavailable(reason)) = engine.ready().await else { panic!("it was taken") };
     assert!(reason.contains("MiB of Vulkan0's memory"), "{reason}");
