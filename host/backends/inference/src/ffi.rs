@@ -1,4 +1,4 @@
-//! What `llama-cpp-2` has no safe call for, made safe: the only unsafe code of this crate.
+//! What `llama-cpp-2` has no safe call for, made safe as far as it can be.
 
 mod gguf;
 mod model;

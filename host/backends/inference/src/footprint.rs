@@ -3,7 +3,7 @@
 //! Not here: where that goes (`placement`).
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -65,12 +65,12 @@ pub(crate) struct Footprint {
 
 impl Footprint {
     /// What `config`'s model takes, by its files.
-    pub fn of(config: &Config) -> io::Result<Self> {
+    pub fn of(config: &Config) -> Result<Self, String> {
         let mut all = Self { input: 0, layers: Vec::new(), output: 0, tied: 0 };
         for file in parts(&config.model) {
             match ffi::tensors(&file) {
                 Some(tensors) => tensors.iter().for_each(|(name, bytes)| all.add(name, *bytes)),
-                None => all.input = all.input.saturating_add(fs::metadata(&file)?.len()),
+                None => all.input = all.input.saturating_add(length(&file)?),
             }
         }
         if all.output > 0 {
@@ -108,6 +108,11 @@ impl Footprint {
     pub fn cache(&self) -> u64 {
         self.layers.iter().fold(Part::default(), |sum, layer| sum.and(*layer)).cache
     }
+}
+
+fn length(file: &Path) -> Result<u64, String> {
+    let metadata = fs::metadata(file).map_err(|error| format!("reading {}: {error}", file.display()))?;
+    Ok(metadata.len())
 }
 
 /// The files of a model: the one that is named, or all where it is the first of several, as `llama-gguf-split` names them.
@@ -198,8 +203,11 @@ mod tests {
         fs::write(&model, [7; 1000]).unwrap();
         let all = Footprint::of(&Config { model, ..Config::default() }).unwrap();
         assert_eq!(all, Footprint { input: 1000, layers: Vec::new(), output: 0, tied: 0 });
-        let missing = folder.path().join("missing.gguf");
-        assert!(Footprint::of(&Config { model: missing, ..Config::default() }).is_err());
+        // The first of two files, without the second.
+        let first = folder.path().join("noise-00001-of-00002.gguf");
+        fs::write(&first, [7; 1000]).unwrap();
+        let error = Footprint::of(&Config { model: first, ..Config::default() }).unwrap_err();
+        assert!(error.contains("noise-00002-of-00002.gguf"), "{error}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(crate) fn load(config: &Config, progress: impl FnMut(f32) -> bool) -> Result
     let backend = backend()?;
     let progress = tell_progress(config.model_name(), progress);
     let file = config.model.display();
-    let footprint = Footprint::of(config).map_err(|error| format!("reading {file}: {error}"))?;
+    let footprint = Footprint::of(config)?;
     let devices = all_devices()?;
     let gpus = devices::chosen(config, &devices)?;
     devices::tell(config, &devices, &gpus);
