@@ -6,7 +6,7 @@ pub(crate) mod binding;
 pub(crate) mod lines;
 pub(crate) mod reader;
 
-use crate::{Error, Input, Options, template::Format};
+use crate::{Constraint, Error, Input, Options, template::Format};
 use binding::Binding;
 use reader::Reader;
 
@@ -81,7 +81,11 @@ impl Calls {
         if dialogue.offered().is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self { binding: Binding::of(style, dialogue), reader: Some(Reader::new(style, dialogue)) })
+        let answer = match &options.constraint {
+            Some(Constraint::JsonSchema(schema)) => Some(schema.as_str()),
+            Some(Constraint::Grammar(_)) | None => None,
+        };
+        Ok(Self { binding: Binding::of(style, dialogue, answer), reader: Some(Reader::new(style, dialogue)) })
     }
 }
 

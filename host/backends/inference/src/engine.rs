@@ -233,7 +233,9 @@ impl Engine {
         binding: Option<Binding>,
         prompt: Prompt,
     ) -> Result<(Sampler, Prompt), Error> {
-        let bound = options.constraint.clone().map(Bound::Answer).or(binding.map(Bound::Calls));
+        // Where calls are bound, so is the answer in their place.
+        let answer = || options.constraint.clone().map(Bound::Answer);
+        let bound = binding.map(Bound::Calls).or_else(answer);
         let biases = options.biases.clone();
         self.with_model(bound.is_none(), move |loaded| {
             let (model, tokens) = (&loaded.model, &prompt.tokens);

@@ -31,7 +31,7 @@ pub(crate) struct Stuck;
 pub(crate) enum Bound {
     /// The whole answer.
     Answer(Constraint),
-    /// The calls in it.
+    /// The calls in it, or in its place.
     Calls(Binding),
 }
 
@@ -156,7 +156,7 @@ fn grammar(model: &LlamaModel, bound: &Bound) -> Result<LlamaSampler, Error> {
             compile(model, &grammar, None)
         }
         Bound::Calls(binding) => {
-            check_schema("schema of all tools", &binding.schema)?;
+            check_schema("schema of all tools and the answer", &binding.schema)?;
             compile(model, &binding.grammar()?, binding.trigger)
         }
     }

@@ -7,9 +7,10 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
 };
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::{Error, Message, Options, Role};
+use crate::{Constraint, Error, Message, Options, Role};
 
 const MAX_TOOLS: usize = 128;
 const MAX_NAME: usize = 64;
@@ -116,8 +117,17 @@ impl Dialogue {
 
     /// Says which option does not go together with tools.
     pub(crate) fn check_options(&self, options: &Options) -> Result<(), Error> {
-        if options.constraint.is_some() && !self.offered().is_empty() {
-            return Err(invalid("an answer that may call tools has no constraint beside theirs"));
+        match &options.constraint {
+            Some(Constraint::Grammar(_)) if !self.offered().is_empty() => {
+                return Err(invalid(
+                    "an answer that may call tools is bound by a JSON schema, not by a grammar",
+                ));
+            }
+            Some(Constraint::JsonSchema(schema)) => {
+                let checked = serde_json::from_str::<IgnoredAny>(schema);
+                checked.map_err(|error| invalid(format!("the JSON schema is not JSON: {error}")))?;
+            }
+            Some(Constraint::Grammar(_)) | None => {}
         }
         match options.log_probabilities {
             Some(_) => Err(invalid("of an answer with tools no log-probabilities are told")),

@@ -2,7 +2,7 @@
 
 use super::chat::Chat;
 use super::{format, messages, options, owner, session, tools, unsupported};
-use crate::corral::host::inference::{Message, Options, ToolMessage, Toolbox};
+use crate::corral::host::inference::{Constraint, Message, Options, ToolMessage, Toolbox};
 use crate::failure::Failure;
 use crate::openai::field::{Field, Object};
 use crate::openai::{self, Mistake};
@@ -98,10 +98,10 @@ fn check(asked: &Asked, options: &Options) -> Result<(), Mistake> {
         let reason = "Log-probabilities are told of answers without tools.";
         return Err(Mistake::unsupported("logprobs", reason));
     }
-    if options.constraint.is_some() && tools::are_offered(toolbox) {
-        let message = "'response_format' and 'grammar' bind the whole answer, and calls of tools are no such answer: \
-                       leave them out, or let 'tool_choice' be 'none'.";
-        return Err(Mistake::out_of_place("response_format", message));
+    if matches!(options.constraint, Some(Constraint::Grammar(_))) && tools::are_offered(toolbox) {
+        let message = "A 'grammar' binds the whole answer, and calls of tools are no such answer: send a \
+                       'response_format', or let 'tool_choice' be 'none'.";
+        return Err(Mistake::out_of_place("grammar", message));
     }
     Ok(())
 }
@@ -179,6 +179,10 @@ mod tests {
         let asked = |body: Value| Request::<Chat>::read(&input(&body)).unwrap().asked;
         assert!(matches!(asked(with_tool("n", json!(1))), Asked::Tools(messages, toolbox)
             if messages.len() == 1 && toolbox.tools.len() == 1));
+        assert!(matches!(
+            asked(with_tool("response_format", json!({"type": "json_object"}))),
+            Asked::Tools(..)
+        ));
         let none = || with_tool("tool_choice", json!("none"));
         assert!(matches!(asked(none()), Asked::Messages(_)));
         let mut called = none();
@@ -239,11 +243,7 @@ mod tests {
             (with("tools", json!([{}])), json!("tools[0].type"), json!("missing_required_parameter")),
             (with("functions", json!([{"name": "f"}])), json!("functions"), json!("unsupported_parameter")),
             (with_tool("logprobs", json!(true)), json!("logprobs"), json!("unsupported_parameter")),
-            (
-                with_tool("response_format", json!({"type": "json_object"})),
-                json!("response_format"),
-                json!(null),
-            ),
+            (with_tool("grammar", json!("root ::= [a-z]")), json!("grammar"), json!(null)),
             (
                 with_tool("metadata", json!({"session_id": "s"})),
                 json!("tools"),

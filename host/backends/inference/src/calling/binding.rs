@@ -1,4 +1,5 @@
-//! What binds calls to their form: a grammar made of the tools' schemas, within the format's markers.
+//! What binds calls to their form: a grammar made of the tools' schemas, within the format's markers, and of the answer's
+//! where it has one too.
 
 use llama_cpp_2::json_schema_to_grammar;
 use serde_json::Value;
@@ -12,6 +13,10 @@ use crate::{
 /// The rule of one call: as the converter names it, and here.
 const CONVERTED: &str = "root ::= ";
 const ONE: &str = "one-call ::= ";
+const ANSWER: &str = "the-answer ::= ";
+
+const HERMES_CALL: &str =
+    concat!("\n", r#"hermes-call ::= "<tool_call>" "\n"? one-call "\n"? "</tool_call>""#);
 
 const ANY_ARGUMENTS: &str = r#"{"type":"object"}"#;
 const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{},"additionalProperties":false}"#;
@@ -20,21 +25,24 @@ const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{},"additionalProper
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding {
     style: Style,
-    /// The JSON schema of one call.
+    /// The JSON schema of one call, or of either that or the answer.
     pub schema: String,
     several: bool,
+    /// Whether there may be an answer in place of calls.
+    answers: bool,
     /// Nothing is bound before this text; none binds from the beginning.
     pub trigger: Option<&'static str>,
 }
 
 impl Binding {
-    /// None where the answer is free.
-    pub fn of(style: Style, dialogue: &Dialogue) -> Option<Self> {
+    /// What binds an answer, which has to be as the schema `answer` says where it calls nothing. None where it is free.
+    pub fn of(style: Style, dialogue: &Dialogue, answer: Option<&str>) -> Option<Self> {
         let (bound, trigger) = match (&dialogue.choice, style) {
             (Choice::Required, _) => (dialogue.tools.iter().collect(), None),
             (Choice::Named(name), _) => {
                 (dialogue.tools.iter().filter(|tool| tool.name == *name).collect(), None)
             }
+            (Choice::Auto, _) if answer.is_some() => (dialogue.tools.iter().collect(), None),
             // A call of Llama's may begin as any JSON does: there is no text after which it has to be one.
             (Choice::Auto, Style::Hermes | Style::Mistral)
                 if dialogue.tools.iter().any(|tool| tool.strict) =>
@@ -43,46 +51,52 @@ impl Binding {
             }
             (Choice::Auto | Choice::None, _) => return None,
         };
-        let is_free = |tool: &Tool| trigger.is_some() && !tool.strict;
-        let schema = schema(style, &bound, is_free);
-        Some(Self { style, schema, several: dialogue.parallel, trigger })
+        let free = dialogue.choice == Choice::Auto;
+        let answer = answer.filter(|_| free);
+        let schema = schema(style, &bound, |tool| free && !tool.strict, answer);
+        Some(Self { style, schema, several: dialogue.parallel, answers: answer.is_some(), trigger })
     }
 
     /// The grammar in llama.cpp's GBNF. `schema` was checked to be JSON.
     pub fn grammar(&self) -> Result<String, Error> {
         let converted = json_schema_to_grammar(&self.schema).map_err(|error| {
-            Error::InvalidArgument(format!("the parameters of the tools cannot be made a grammar: {error}"))
+            Error::InvalidArgument(format!("the JSON schemas cannot be made a grammar: {error}"))
         })?;
         let mut grammar = String::new();
         for line in converted.lines() {
-            match line.strip_prefix(CONVERTED) {
-                Some(rule) => grammar.extend([ONE, rule, "\n"]),
+            match line.strip_prefix(CONVERTED).map(|rule| (rule, rule.split_once(" | "))) {
+                // The two alternatives of `schema`, in their order.
+                Some((_, Some((call, answer)))) if self.answers => {
+                    grammar.extend([ONE, call, "\n", ANSWER, answer, "\n"]);
+                }
+                Some((call, _)) => grammar.extend([ONE, call, "\n"]),
                 None => grammar.extend([line, "\n"]),
             }
         }
-        grammar.push_str(self.root());
+        grammar.extend(["root ::= ", self.calls()]);
+        if self.answers {
+            grammar.push_str(" | the-answer");
+        }
+        if self.style == Style::Hermes {
+            grammar.push_str(HERMES_CALL);
+        }
         Ok(grammar)
     }
 
-    fn root(&self) -> &'static str {
+    /// As the format has them.
+    fn calls(&self) -> &'static str {
         match (self.style, self.several) {
-            (Style::Hermes, false) => concat!(
-                "root ::= hermes-call\n",
-                r#"hermes-call ::= "<tool_call>" "\n"? one-call "\n"? "</tool_call>""#
-            ),
-            (Style::Hermes, true) => concat!(
-                "root ::= hermes-call (\"\\n\"? hermes-call)*\n",
-                r#"hermes-call ::= "<tool_call>" "\n"? one-call "\n"? "</tool_call>""#
-            ),
-            (Style::Mistral, false) => r#"root ::= "[TOOL_CALLS]" " "? "[" one-call "]""#,
-            (Style::Mistral, true) => r#"root ::= "[TOOL_CALLS]" " "? "[" one-call ("," " "? one-call)* "]""#,
-            (Style::Llama3, _) => "root ::= one-call",
+            (Style::Hermes, false) => "hermes-call",
+            (Style::Hermes, true) => r#"hermes-call ("\n"? hermes-call)*"#,
+            (Style::Mistral, false) => r#""[TOOL_CALLS]" " "? "[" one-call "]""#,
+            (Style::Mistral, true) => r#""[TOOL_CALLS]" " "? "[" one-call ("," " "? one-call)* "]""#,
+            (Style::Llama3, _) => "one-call",
         }
     }
 }
 
-/// One of the tools, each under `$defs`, so that what refers to itself still does.
-fn schema(style: Style, tools: &[&Tool], is_free: impl Fn(&Tool) -> bool) -> String {
+/// One of the tools, each under `$defs`, so that what refers to itself still does; or an answer that is like them.
+fn schema(style: Style, tools: &[&Tool], is_free: impl Fn(&Tool) -> bool, answer: Option<&str>) -> String {
     let (mut calls, mut definitions) = (Vec::new(), Vec::new());
     let arguments = style.arguments();
     for (index, tool) in tools.iter().enumerate() {
@@ -98,7 +112,13 @@ fn schema(style: Style, tools: &[&Tool], is_free: impl Fn(&Tool) -> bool) -> Str
         };
         definitions.push(format!(r#""tool{index}":{parameters}"#));
     }
-    format!(r#"{{"anyOf":[{}],"$defs":{{{}}}}}"#, calls.join(","), definitions.join(","))
+    let (calls, definitions) = (calls.join(","), definitions.join(","));
+    let Some(answer) = answer.map(|answer| rebased(answer, "/$defs/answer")) else {
+        return format!(r#"{{"anyOf":[{calls}],"$defs":{{{definitions}}}}}"#);
+    };
+    format!(
+        r##"{{"anyOf":[{{"$ref":"#/$defs/call"}},{{"$ref":"#/$defs/answer"}}],"$defs":{{"call":{{"anyOf":[{calls}]}},"answer":{answer},{definitions}}}}}"##
+    )
 }
 
 /// A schema that says nothing would allow what is no object.

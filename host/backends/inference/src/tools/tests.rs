@@ -76,12 +76,18 @@ fn outcomes_are_of_earlier_calls_and_the_assistant_does_not_speak_last() {
 }
 
 #[test]
-fn constraints_and_odds_do_not_go_with_tools() {
+fn grammars_and_odds_do_not_go_with_tools() {
     let tools = || offering(vec![tool("f", None)], Choice::Auto);
-    let constraint = Some(crate::Constraint::Grammar("root ::= \"x\"".into()));
+    let constraint = Some(Constraint::Grammar("root ::= \"x\"".into()));
     let bound = Options { constraint, ..Options::default() };
     assert!(tools().check_options(&bound).is_err());
     assert_eq!(Dialogue { choice: Choice::None, ..tools() }.check_options(&bound), Ok(()));
+    let schema = |text: &str| {
+        let constraint = Some(Constraint::JsonSchema(text.into()));
+        tools().check_options(&Options { constraint, ..Options::default() })
+    };
+    assert_eq!(schema("{}"), Ok(()));
+    assert!(schema("{}},\"tool0\":{").is_err());
     assert!(tools().check_options(&Options { log_probabilities: Some(0), ..Options::default() }).is_err());
     assert_eq!(tools().check_options(&Options::default()), Ok(()));
 }

@@ -119,6 +119,37 @@ async fn a_model_that_is_free_to_call_does_and_a_strict_tool_binds_its_call() {
     assert!(is_place(&call.arguments), "{}", call.arguments);
 }
 
+/// The small model is led to one or the other by what was said before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_a_call_or_keeps_to_its_own_schema() {
+    const REPORT: &str = r#"{"type":"object","properties":{"degrees":{"type":"integer"},
+        "sky":{"enum":["clear","grey"]}},"required":["degrees","sky"],"additionalProperties":false}"#;
+    for template in ["hermes.jinja", "llama3.jinja", "mistral.jinja"] {
+        let engine = engine(with_template(template)).await;
+        let options = || Options { constraint: Some(Constraint::JsonSchema(REPORT.into())), ..greedy(120) };
+        let called = Dialogue { turns: habit(r#"{"town":"TOWN","unit":"celsius"}"#), ..asking(Choice::Auto) };
+        let (text, calls, finish) = answered(&engine, called, options()).await;
+        assert!(
+            text.is_empty() && calls.len() == 1 && calls[0].name == "weather",
+            "{template}: {text} {calls:?}"
+        );
+        assert_eq!(finish, Finish::Stop, "{template}");
+
+        let said = |role, content: &str| Turn::Plain(Message { role, content: content.into() });
+        let reported = |day: &str| [user(day), said(Role::Assistant, r#"{"degrees": 21, "sky": "clear"}"#)];
+        let turns = ["Monday", "Tuesday", "Friday"].into_iter().flat_map(reported).chain([user("Sunday")]);
+        let free = Dialogue { turns: turns.collect(), ..asking(Choice::Auto) };
+        let (text, calls, finish) = answered(&engine, free, options()).await;
+        let report: Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{template}: {text} {calls:?}"));
+        assert!(
+            report["degrees"].is_i64() && report["sky"].is_string() && calls.is_empty(),
+            "{template}: {text}"
+        );
+        assert_eq!(finish, Finish::Stop, "{template}");
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_is_cut_within_its_call_is_text() {
     let engine = engine(with_template("hermes.jinja")).await;
@@ -155,13 +186,13 @@ async fn what_cannot_be_done_is_refused_at_once() {
     assert!(refused(&plain, asking(Choice::Auto), greedy(9)).await.contains("no place for tools"));
 
     let engine = engine(with_template("hermes.jinja")).await;
-    let bound = Options { constraint: Some(Constraint::JsonSchema("{}".into())), ..greedy(9) };
-    assert!(refused(&engine, asking(Choice::Auto), bound).await.contains("constraint"));
+    let bound = Options { constraint: Some(Constraint::Grammar("root ::= \"x\"".into())), ..greedy(9) };
+    assert!(refused(&engine, asking(Choice::Auto), bound).await.contains("not by a grammar"));
     let scored = Options { log_probabilities: Some(1), ..greedy(9) };
     assert!(refused(&engine, asking(Choice::Auto), scored).await.contains("log-probabilities"));
     let lost = r##"{"type":"object","properties":{"a":{"$ref":"#/nowhere"}}}"##;
     let broken = Dialogue { tools: vec![tool("f", Some(lost), false)], ..asking(Choice::Required) };
-    assert!(refused(&engine, broken, greedy(9)).await.contains("the parameters of the tools"));
+    assert!(refused(&engine, broken, greedy(9)).await.contains("the JSON schemas"));
 }
 
 #[tokio::test]

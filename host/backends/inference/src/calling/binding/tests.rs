@@ -7,7 +7,7 @@ fn tool(name: &str, parameters: Option<&str>, strict: bool) -> Tool {
 }
 
 fn binding(style: Style, choice: Choice, parallel: bool, tools: Vec<Tool>) -> Option<Binding> {
-    Binding::of(style, &Dialogue { turns: Vec::new(), tools, choice, parallel })
+    Binding::of(style, &Dialogue { turns: Vec::new(), tools, choice, parallel }, None)
 }
 
 const SCHEMA: &str = r##"{"type":"object","properties":{"b":{"type":"integer"},"a":{"$ref":"#/$defs/a"}},
@@ -49,6 +49,37 @@ fn free_answers_are_bound_only_for_strict_tools_and_from_the_marker_on() {
     assert_eq!(bound.trigger, Some("<tool_call>"));
     // What is not strict is any object.
     assert!(bound.schema.ends_with(r#","tool1":{"type":"object"}}}"#), "{}", bound.schema);
+}
+
+#[test]
+fn an_answer_in_place_of_calls_keeps_to_its_schema() {
+    let dialogue = |choice| Dialogue {
+        turns: Vec::new(),
+        tools: vec![tool("f", Some(SCHEMA), false), tool("g", Some(SCHEMA), true)],
+        choice,
+        parallel: true,
+    };
+    for style in [Style::Hermes, Style::Llama3, Style::Mistral] {
+        // Its `$defs/a` is another than the tools'.
+        let answer = SCHEMA.replace(r#"["x","y"]"#, r#"["p","q"]"#);
+        let bound = Binding::of(style, &dialogue(Choice::Auto), Some(&answer)).unwrap();
+        let grammar = bound.grammar().unwrap();
+        assert_eq!(bound.trigger, None);
+        for rule in ["root ::= ", "one-call ::= ", "the-answer ::= "] {
+            assert_eq!(grammar.lines().filter(|line| line.starts_with(rule)).count(), 1, "{rule}{grammar}");
+        }
+        let root = grammar.lines().find(|line| line.starts_with("root")).unwrap();
+        assert!(root.contains("-call") && root.ends_with(" | the-answer"), "{root}");
+        let enums = |values: [&str; 2]| values.map(|value| format!(r#""\"{value}\"""#)).join(" | ");
+        // Of the tool that is not strict, any arguments are taken.
+        for (values, count) in [(["x", "y"], 1), (["p", "q"], 1)] {
+            assert_eq!(grammar.matches(&enums(values)).count(), count, "{values:?}{grammar}");
+        }
+        // Calls that have to be made leave no answer.
+        let bound = Binding::of(style, &dialogue(Choice::Required), Some(&answer)).unwrap();
+        assert!(!bound.grammar().unwrap().contains("the-answer"));
+        assert_eq!(Binding::of(style, &dialogue(Choice::None), Some(&answer)), None);
+    }
 }
 
 #[test]
