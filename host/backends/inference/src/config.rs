@@ -200,7 +200,10 @@ impl Config {
     /// The model's name for callers.
     pub fn model_name(&self) -> String {
         let given = || match self.backend {
-            Backend::LlamaCpp => self.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
+            Backend::LlamaCpp => self.model.file_stem().map(|stem| {
+                let stem = stem.to_string_lossy();
+                first_of_several(&stem).map_or_else(|| stem.to_string(), |(name, _)| name.to_owned())
+            }),
             Backend::Openai => self.remote.model.clone(),
         };
         self.name.clone().or_else(given).unwrap_or_default()
@@ -300,6 +303,13 @@ impl Config {
     }
 }
 
+/// A model's name and the number of its files, where `stem` is that of the first, as `llama-gguf-split` names them.
+pub(crate) fn first_of_several(stem: &str) -> Option<(&str, &str)> {
+    let (rest, count) = stem.rsplit_once("-of-")?;
+    let is_count = count.len() == 5 && count.bytes().all(|byte| byte.is_ascii_digit());
+    Some((rest.strip_suffix("-00001")?, count)).filter(|_| is_count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +327,8 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.model_name(), "smollm2-135m-instruct-q4_1");
+        let first = Config { model: "llama-70b-00001-of-00003.gguf".into(), ..config };
+        assert_eq!(first.model_name(), "llama-70b");
     }
 
     #[test]

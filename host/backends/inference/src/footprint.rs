@@ -9,7 +9,11 @@ use std::{
 
 use llama_cpp_2::gguf::GgufContext;
 
-use crate::{Config, config::KvType, ffi};
+use crate::{
+    Config,
+    config::{KvType, first_of_several},
+    ffi,
+};
 
 /// GGUF's numbers for two of its types.
 const GGUF_UINT32: u32 = 4;
@@ -115,12 +119,10 @@ fn length(file: &Path) -> Result<u64, String> {
     Ok(metadata.len())
 }
 
-/// The files of a model: the one that is named, or all where it is the first of several, as `llama-gguf-split` names them.
+/// The files of a model: the one that is named, or all where it is the first of several.
 fn parts(first: &Path) -> Vec<PathBuf> {
     let numbered = || {
-        let stem = first.file_name()?.to_str()?.strip_suffix(".gguf")?;
-        let (rest, count) = stem.rsplit_once("-of-")?;
-        let name = rest.strip_suffix("-00001")?;
+        let (name, count) = first_of_several(first.file_stem()?.to_str()?)?;
         let all = 1..=count.parse::<u32>().ok()?;
         Some(all.map(|number| first.with_file_name(format!("{name}-{number:05}-of-{count}.gguf"))).collect())
     };
