@@ -121,8 +121,9 @@ impl App {
         self.newest.load(Relaxed)
     }
 
-    /// Keeps `generation`, and at most `most` altogether. Whether one had to go for it.
-    pub(super) fn keep(&self, generation: Arc<Generation>, most: usize) -> bool {
+    /// Keeps `generation`, and at most `most` altogether. What was only tried goes before what has `served`, and that
+    /// the oldest first. Whether one had to go.
+    pub(super) fn keep(&self, generation: Arc<Generation>, most: usize, served: &[u64]) -> bool {
         self.newest.fetch_max(generation.record().number, Relaxed);
         let serving = self.serving().generation().record().number;
         let canary = self.canary().map(|canary| canary.number());
@@ -132,11 +133,11 @@ impl App {
         while kept.len() > most.max(1) {
             // The newest is about to serve, and who serves now has requests to come until then.
             let wanted = |number| number == serving || Some(number) == canary;
-            let Some(oldest) = kept.iter().position(|kept| !wanted(kept.record().number)) else { break };
-            if oldest + 1 == kept.len() {
-                break;
-            }
-            kept.remove(oldest);
+            let others = kept[..kept.len() - 1].iter().map(|kept| kept.record().number).enumerate();
+            let mut others: Vec<_> = others.filter(|(_, number)| !wanted(*number)).collect();
+            others.sort_by_key(|(_, number)| served.contains(number));
+            let Some((place, _)) = others.first() else { break };
+            kept.remove(*place);
         }
         kept.len() < before
     }

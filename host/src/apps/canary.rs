@@ -4,11 +4,12 @@
 //! Not here: which session a request is of (`server/session.rs`), and what ends a canary (`deploy`).
 
 use super::{
-    digest,
+    Config, digest,
     generation::{Generation, Serving},
     guard::{Guard, Settings, Side, Tally},
     shadow::Shadow,
 };
+use anyhow::ensure;
 use corral_telemetry::Outcome;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,15 @@ pub enum Choice {
 }
 
 impl Terms {
+    /// Refuses what an application cannot be tried with: only the host's own imports leave out what a shadow does.
+    pub(super) fn check(&self, app: &Config) -> anyhow::Result<()> {
+        ensure!(
+            !self.shadow || app.spin.is_none(),
+            "a Spin component cannot answer in the shadow: what it writes to its stores would stay; give it a weight"
+        );
+        Ok(())
+    }
+
     /// What can be said without the request's session.
     pub fn choose(&self, headers: &HeaderMap) -> Choice {
         if self.header.as_ref().is_some_and(|header| header.is_in(headers)) || self.weight >= 100.0 {

@@ -71,7 +71,7 @@ impl Config {
 }
 
 /// `[apps.NAME.grants]`: interfaces by component. What is not granted is refused at load; nothing is granted by default.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
     /// For the gateway.

@@ -144,15 +144,24 @@ impl Deployer {
         }
         let (serving, kept) = (app.serving().generation().record().number, app.kept());
         let numbers: Vec<_> = kept.iter().map(|generation| generation.record().number).collect();
-        let wanted = kept.into_iter().rev().find(|generation| match to {
-            Some(to) => generation.record().number == to && to != serving,
-            None => generation.record().number < serving,
-        });
+        let served = shelf.clone();
+        let before = match to {
+            Some(to) => Some(vec![to]),
+            None => blocking(Stage::Record, move || Ok(served.before())).await?,
+        };
+        // Where an older host has not said what served, it was probably the one made before.
+        let before = before.unwrap_or_else(|| numbers.iter().copied().filter(|&n| n < serving).collect());
+        let wanted =
+            before.into_iter().rev().filter(|&number| number != serving).find_map(|number| {
+                kept.iter().find(|generation| generation.record().number == number).cloned()
+            });
         let Some(generation) = wanted else {
             return Err(Error::NoSuchGeneration(match to {
                 Some(to) if to == serving => format!("generation {to} serves already"),
                 Some(to) => format!("generation {to} is not kept; there are {numbers:?}"),
-                None => format!("generation {serving} is the oldest that is kept; there are {numbers:?}"),
+                None => {
+                    format!("nothing that served before generation {serving} is kept; there are {numbers:?}")
+                }
             }));
         };
         let (number, shelf) = (generation.record().number, shelf.clone());
@@ -235,7 +244,8 @@ impl Deployer {
         self.record(&chosen, &generation, gateway, logic, canary.clone()).await?;
         laps.end(Stage::Record);
         *shelf = chosen;
-        let one_went = app.keep(generation.clone(), settings.keep);
+        let served = shelf.before().unwrap_or_default();
+        let one_went = app.keep(generation.clone(), settings.keep, &served);
         match canary {
             Some(terms) => self.try_out(app, Canary::begin(generation.clone(), terms, settings.guard)),
             None => app.publish(generation.clone(), settings.drain),
@@ -293,6 +303,9 @@ async fn to_its_end<T: Send + 'static>(
 fn verify(config: &Config, change: &Change) -> anyhow::Result<String> {
     if change.part == Part::Logic && config.logic.is_none() {
         bail!("this application has no logic: its gateway is all of it");
+    }
+    if let Some(terms) = &change.canary {
+        terms.check(config)?;
     }
     let size = change.bytes.len() as u64;
     ensure!(size > 0, "the component is empty");

@@ -6,6 +6,7 @@ use super::{
     component, digest,
     generation::{Generation, Part, Parts, Record},
     refusal::Refusal,
+    settings,
     shelf::Shelf,
     signature::{self, Trusted},
     workshop::Workshop,
@@ -99,8 +100,11 @@ impl<'a> Loader<'a> {
         let number = current.record().number;
         let trial = self.trial();
         let on_trial = |record: &Record| trial.as_ref().is_some_and(|(number, _)| *number == record.number);
-        let others = records.iter().rev().filter(|record| record.number != number).enumerate();
+        let served = self.shelf.before().unwrap_or_default();
+        let mut others: Vec<_> = records.iter().rev().filter(|record| record.number != number).collect();
+        others.sort_by_key(|record| !served.contains(&record.number));
         // What is on trial is kept, however few others are.
+        let others = others.into_iter().enumerate();
         let earlier = others.filter(|(place, record)| *place < keep.max(1) - 1 || on_trial(record));
         let earlier = earlier.map(|(_, record)| record);
         // What does not fit the settings of today may fit those of tomorrow.
@@ -248,6 +252,7 @@ impl Files {
 pub fn inspect(name: &str, config: &Config) -> anyhow::Result<String> {
     let composed = || {
         let Files { gateway, logic, .. } = Files::read(config)?;
+        settings::read(&config.config)?;
         super::workshop::composed(config, gateway, logic)
     };
     let composed = composed().with_context(|| format!("checking {}", config.place(name)))?;

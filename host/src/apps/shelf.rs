@@ -3,7 +3,8 @@
 //! ```text
 //! FOLDER/components/DIGEST.wasm     what generations are made of, by content
 //! FOLDER/generations/NUMBER.json    a record, which names its components
-//! FOLDER/current                    the number of the one that serves, and what the settings' files were then
+//! FOLDER/current                    the number of the one that serves, of those that did before, and what the
+//!                                   settings' files were then
 //! FOLDER/canary                     the number of the one on trial, if there is one, and its terms
 //! ```
 //!
@@ -30,6 +31,8 @@ const COMPONENTS: &str = "components";
 const GENERATIONS: &str = "generations";
 const CURRENT: &str = "current";
 const CANARY: &str = "canary";
+/// More are not remembered: far fewer are kept.
+const MOST_BEFORE: usize = 64;
 
 /// What is said of a name that is not.
 pub const PLAIN_NAME: &str = "expected a name of letters, digits, \"-\" and \"_\"";
@@ -52,6 +55,25 @@ pub(super) struct Shelf {
 struct Choice {
     number: u64,
     files: Parts,
+    /// What served before it, the last one at the end; none where an older host wrote it.
+    #[serde(default)]
+    before: Option<Vec<u64>>,
+}
+
+impl Choice {
+    /// `number` serves in its place: what it is chosen over is what one would return to, unless it is itself a return.
+    fn replaced_by(self, number: u64) -> Option<Vec<u64>> {
+        if self.number == number {
+            return self.before;
+        }
+        let mut before = self.before.unwrap_or_default();
+        match before.iter().position(|&earlier| earlier == number) {
+            Some(place) => before.truncate(place),
+            None => before.push(self.number),
+        }
+        before.drain(..before.len().saturating_sub(MOST_BEFORE));
+        Some(before)
+    }
 }
 
 /// What `canary` says.
@@ -93,15 +115,26 @@ impl Shelf {
 
     /// The record of the generation that serves, if one was chosen when the files were what they are now.
     pub fn current(&self) -> anyhow::Result<Option<Record>> {
+        match self.choice()? {
+            Some(Choice { number, files, .. }) if files == self.files => self.record(number).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The numbers of those that served before the one that serves now, the last one at the end: what to return to.
+    /// None where that is not known.
+    pub fn before(&self) -> Option<Vec<u64>> {
+        self.choice().ok()??.before
+    }
+
+    fn choice(&self) -> anyhow::Result<Option<Choice>> {
         let path = self.folder.join(CURRENT);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
-        let Choice { number, files } =
-            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
-        if files == self.files { self.record(number).map(Some) } else { Ok(None) }
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display())).map(Some)
     }
 
     /// All records, by number. What cannot be read is passed over, and said in the log.
@@ -145,7 +178,10 @@ impl Shelf {
 
     /// Has a generation serve from the next start on.
     pub fn choose(&self, number: u64) -> anyhow::Result<()> {
-        let choice = Choice { number, files: self.files.clone() };
+        // What is damaged is replaced; what served before it is not known then.
+        let now = self.choice().ok().flatten();
+        let before = now.map_or(Some(Vec::new()), |now| now.replaced_by(number));
+        let choice = Choice { number, files: self.files.clone(), before };
         write_whole(&self.folder.join(CURRENT), &[&serde_json::to_vec_pretty(&choice)?])
     }
 
@@ -269,6 +305,28 @@ mod tests {
         assert_eq!(changed.current().unwrap(), None);
         changed.choose(1).unwrap();
         assert_eq!(changed.current().unwrap(), Some(one), "chosen again, with the files as they are now");
+    }
+
+    #[test]
+    fn what_served_before_is_what_one_returns_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = open(folder.path());
+        let before = |chosen: &[u64]| {
+            chosen.iter().for_each(|&number| shelf.choose(number).unwrap());
+            shelf.before().unwrap()
+        };
+        assert!(before(&[1]).is_empty());
+        // 2 was on trial and never served.
+        assert_eq!(before(&[3, 3]), [1]);
+        assert_eq!(before(&[4, 5]), [1, 3, 4]);
+        assert_eq!(before(&[4]), [1, 3], "5 is returned from");
+        assert_eq!(before(&[6]), [1, 3, 4], "and is not what one returns to");
+        assert!(before(&[1]).is_empty());
+        assert_eq!(before(&[6]), [1], "forward again");
+        let old = format!("{{\"number\": 6, \"files\": {}}}", serde_json::to_string(shelf.files()).unwrap());
+        fs::write(folder.path().join("chat/current"), old).unwrap();
+        assert_eq!(shelf.before(), None, "an older host did not say");
+        assert_eq!(before(&[7]), [6]);
     }
 
     #[test]

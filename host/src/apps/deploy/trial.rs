@@ -13,6 +13,7 @@ impl Deployer {
         to_its_end(async move {
             let shelf = app.shelf.try_lock().map_err(|_held| Error::Busy)?;
             let canary = app.canary().ok_or(Error::NoCanary)?;
+            terms.check(app.config()).map_err(Stage::Verify.refuse())?;
             let (number, weight) = (canary.number(), terms.weight);
             let (shelf, told) = (shelf.clone(), terms.clone());
             blocking(Stage::Record, move || shelf.try_out(number, &told)).await?;

@@ -1,6 +1,6 @@
 //! A generation is tried with a share of the requests.
 
-use super::{GENERATION, corral, operate, settings, state, streamed, who};
+use super::{GENERATION, corral, deployed, operate, serving, settings, state, streamed, who};
 use anyhow::{Context, Result, ensure};
 use e2e::{Client, Host, Reply, Settings, bad_parrot, parrot, until};
 use futures_util::future::try_join_all;
@@ -156,6 +156,10 @@ async fn a_canary_that_fails_is_ended_by_itself() -> Result<()> {
     assert!(taken(&host).await?.iter().all(|taken| !taken));
     let guarded = host.metric("corral_deployments_total{app=\"chat\",outcome=\"guarded\"}").await?;
     assert_eq!(guarded, Some(1.0));
+    // Who returns from what is deployed next returns to what served, not to what was tried and failed.
+    assert_eq!(deployed(&host, parrot(3)?).await?, 3);
+    let returned = operate(&host, Method::POST, "/apps/chat/rollback", Vec::new()).await?;
+    assert_eq!(serving(&returned.body["apps"][0])?, 1, "{}", returned.body);
     Ok(())
 }
 
