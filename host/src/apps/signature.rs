@@ -3,7 +3,11 @@
 use crate::files::beside;
 use anyhow::{Context, bail};
 use minisign_verify::{PublicKey, Signature};
-use std::{fs, io::ErrorKind, path::Path};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 /// Keys that a component may be signed with; without any, none needs to be signed.
 pub(super) struct Trusted(Vec<PublicKey>);
@@ -35,12 +39,17 @@ impl Trusted {
     }
 }
 
+/// Where the signature of a component's file is.
+pub fn file_of(path: &Path) -> PathBuf {
+    beside(path, ".minisig")
+}
+
 /// The signature of a component's file, which minisign puts beside it; none if it is not signed.
 ///
 /// # Errors
 /// When it is there and cannot be read.
 pub fn of_file(path: &Path) -> anyhow::Result<Option<String>> {
-    let path = beside(path, ".minisig");
+    let path = file_of(path);
     match fs::read_to_string(&path) {
         Ok(signature) => Ok(Some(signature)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -12,6 +12,7 @@ use super::{
 };
 use std::{
     fs,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -23,8 +24,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Who deploys then.
 const BY: &str = "watch";
 
-/// What tells one state of a file from another.
-type Look = Option<(SystemTime, u64)>;
+/// What tells one state of a file, and of the signature beside it, from another.
+type Look = Option<(Stamp, Option<Stamp>)>;
+type Stamp = (SystemTime, u64);
 
 /// A file that is watched.
 struct Watched {
@@ -34,6 +36,8 @@ struct Watched {
     done: Look,
     /// What was there at the last look.
     seen: Look,
+    /// Whether what is there was refused.
+    refused: bool,
 }
 
 /// Watches the files of every application that wants it, until the task is ended.
@@ -48,15 +52,20 @@ async fn watch(deployer: Deployer, app: Arc<App>) {
     let mut files: Vec<_> = [Watched::new(Part::Gateway, gateway)].into_iter().chain(logic).collect();
     loop {
         tokio::time::sleep(PAUSE).await;
-        for file in &mut files {
-            if file.changed() {
-                deploy(&deployer, &app, file).await;
-            }
+        let mut deployed = false;
+        for file in files.iter_mut().filter_map(|file| file.changed().then_some(file)) {
+            file.refused = deploy(&deployer, &app, file).await.is_break();
+            deployed |= !file.refused;
+        }
+        // What did not fit the other component may fit the one that serves now.
+        for file in files.iter_mut().filter(|file| deployed && file.refused) {
+            file.refused = deploy(&deployer, &app, file).await.is_break();
         }
     }
 }
 
-async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) {
+/// Breaks where the file is not what serves, and stays so.
+async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) -> ControlFlow<()> {
     let path = file.path.clone();
     let read = spawn_blocking(move || {
         let signature = signature::of_file(&path)?;
@@ -65,23 +74,26 @@ async fn deploy(deployer: &Deployer, app: &Arc<App>, file: &Watched) {
     let cause = match read.await {
         Ok(Ok((bytes, signature))) => {
             if app.shelf.lock().await.files().of(file.part) == &digest(&bytes) {
-                return;
+                return ControlFlow::Continue(());
             }
             let (part, by) = (file.part, BY.to_owned());
             let change = Change { part, bytes, digest: None, signature, file: true, canary: None, by };
             // It is in the log, whatever came of it.
-            drop(deployer.deploy_next(app, change).await);
-            return;
+            return match deployer.deploy_next(app, change).await {
+                Ok(_) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            };
         }
         Ok(Err(error)) => format!("{error:#}"),
         Err(error) => error.to_string(),
     };
     tracing::error!(app = app.name(), component = file.part.name(), cause, "not deployed");
+    ControlFlow::Break(())
 }
 
 impl Watched {
     fn new(part: Part, path: &Path) -> Self {
-        Self { part, path: path.to_owned(), done: None, seen: None }
+        Self { part, path: path.to_owned(), done: None, seen: None, refused: false }
     }
 
     /// Whether there is another file than the last time, and it is whole. The first look counts: the file may have
@@ -99,6 +111,10 @@ impl Watched {
 }
 
 fn look(path: &Path) -> Look {
+    Some((stamp(path)?, stamp(&signature::file_of(path))))
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
@@ -135,5 +151,8 @@ mod tests {
         symlink(&other, &path).unwrap();
         assert!(!file.changed());
         assert!(file.changed(), "a link leads to another file");
+        fs::write(folder.path().join("logic.wasm.minisig"), "signature").unwrap();
+        assert!(!file.changed());
+        assert!(file.changed(), "a signature may come after what it signs");
     }
 }
