@@ -164,6 +164,8 @@ impl Config {
                 .into_iter()
                 .chain(&mut model.spill_folder)
                 .chain(&mut model.chat_template)
+                .chain(&mut model.remote.key_file)
+                .chain(&mut model.remote.ca_file)
                 .chain(adapters)
         });
         let labelled = self.stores.values_mut().flat_map(Stores::files);

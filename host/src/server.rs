@@ -17,7 +17,7 @@ mod shadow;
 pub mod site;
 mod socket;
 pub mod stop;
-mod token;
+pub mod token;
 mod tracked;
 
 #[cfg(test)]

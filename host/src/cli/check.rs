@@ -74,7 +74,7 @@ fn findings(file: &Path, spin: &super::spin::Args) -> Vec<Finding> {
     }
     findings.push(probes::writable("cache", &config.wasm.cache));
     findings.push(probes::writable("deployments", &config.deploy.folder));
-    findings.push(probes::writable_file("admin token", &config.admin.token_file));
+    findings.push(probes::token("admin token", &config.admin.token_file));
     findings.push(probes::free("server.listen", config.server.listen));
     findings.push(probes::free("admin.listen", config.admin.listen));
     findings

@@ -1,4 +1,4 @@
-//! The admin token: a file that only its owner can read.
+//! The admin token: a file that only its owner, and at most a group, can read.
 
 use anyhow::{Context as _, bail};
 use sha2::{Digest as _, Sha256};
@@ -37,10 +37,16 @@ impl Token {
     }
 }
 
+/// Whether the host can use the file that is there.
+pub fn inspect(path: &Path) -> anyhow::Result<()> {
+    File::open(path).map_err(Into::into).and_then(|file| read(&file, path)).map(drop)
+}
+
 fn read(file: &File, path: &Path) -> anyhow::Result<String> {
     let mode = file.metadata().context("reading its mode")?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!("others can read it (mode {:o}): run `chmod 600 {}`", mode & 0o777, path.display());
+    // A group may read it: that is how Kubernetes gives a secret to who is not root (`fsGroup`).
+    if mode & 0o037 != 0 {
+        bail!("others can read or change it (mode {:o}): run `chmod 600 {}`", mode & 0o777, path.display());
     }
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).context("reading it")?;
@@ -90,9 +96,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin-token");
         fs::write(&path, "0123456789abcdef0123456789abcdef").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = format!("{:#}", Token::open(&path).err().unwrap());
-        assert!(error.contains(&format!("chmod 600 {}", path.display())), "{error}");
+        for mode in [0o604, 0o620, 0o644] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = format!("{:#}", Token::open(&path).err().unwrap());
+            assert!(error.contains(&format!("chmod 600 {}", path.display())), "{error}");
+        }
+        for mode in [0o400, 0o440, 0o640] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(Token::open(&path).is_ok(), "{mode:o}");
+        }
     }
 
     #[test]

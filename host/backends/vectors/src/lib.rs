@@ -85,6 +85,20 @@ impl Vectors {
         })
     }
 
+    /// Whether the server that `config` names is there, without making anything on it. No server is needed where the
+    /// store is a file.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`], and [`Error::Unavailable`].
+    pub fn heartbeat(config: &Config) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            match config.backend {
+                Backend::Embedded => Ok(()),
+                Backend::Chroma => chroma::Store::heartbeat(config).await,
+            }
+        })
+    }
+
     /// Stores items; all of one call or none. At most 1,000 a call, each id once.
     ///
     /// ChromaDB takes them in requests of `vectors.chroma.batch`: if one fails, those before it are

@@ -86,6 +86,17 @@ pub(super) fn onnx_runtime(config: &corral_embedding::Config) -> Finding {
     }
 }
 
+/// The operators' token: as the host will read it if it is there, else whether it can be made.
+pub(super) fn token(name: &str, path: &Path) -> Finding {
+    if !path.exists() || path.is_dir() {
+        return writable_file(name, path);
+    }
+    match crate::server::token::inspect(path) {
+        Ok(()) => Finding::good(name, path.display()),
+        Err(error) => Finding::bad(name, format!("{}: {error:#}", path.display()), None),
+    }
+}
+
 /// Whether a file can be made here, or written to if it is there. Leaves nothing behind.
 pub(super) fn writable_file(name: &str, path: &Path) -> Finding {
     if path.is_dir() {

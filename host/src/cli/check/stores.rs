@@ -1,7 +1,7 @@
 //! One look at each server that the stores are on. Nothing is made there.
 
 use super::Finding;
-use crate::{cli::http, config::Place};
+use crate::config::Place;
 use anyhow::Context;
 use std::time::Duration;
 
@@ -29,21 +29,11 @@ pub(super) fn vectors(place: &Place<'_>) -> Option<Finding> {
     match place.vectors.backend {
         corral_vectors::Backend::Embedded => None,
         corral_vectors::Backend::Chroma => {
-            let url = place.vectors.url.clone().unwrap_or_default();
-            let asked = waited(heartbeat(&url));
+            let asked = waited(async { Ok(corral_vectors::Vectors::heartbeat(place.vectors).await?) });
             let mend = format!("start ChromaDB 1.x (`chroma run`), or change [{table}] in runtime.toml");
             Some(finding(&table, "ChromaDB answers", asked, &mend))
         }
     }
-}
-
-/// The one path that needs neither token nor collection.
-async fn heartbeat(url: &str) -> anyhow::Result<()> {
-    let heartbeat = format!("{}/api/v2/heartbeat", url.trim_end_matches('/'));
-    let client = http::client(url).build()?;
-    // Without the address, which may hold a password.
-    let asked = async { client.get(heartbeat).send().await?.error_for_status() };
-    asked.await.map(drop).map_err(|error| error.without_url().into())
 }
 
 pub(super) fn waited(question: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

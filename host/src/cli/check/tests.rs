@@ -51,8 +51,29 @@ fn what_the_checks_look_at_is_found_and_nothing_is_left_behind() {
     let before = fs::read_dir(place.path(".corral")).unwrap().count();
     // The components here have no inside: only that is wrong.
     let wrong = place.wrong();
-    assert!(wrong.iter().all(|line| line.starts_with("✗ apps.chat ")), "{wrong:#?}");
+    assert!(matches!(&wrong[..], [line] if line.starts_with("✗ apps.chat ")), "{wrong:#?}");
+    let all = findings(&place.path("runtime.toml"), &Default::default());
+    let named = |name: &str| all.iter().any(|finding| finding.ok && finding.name == name);
+    for name in
+        ["settings", "inference.model", "embedding.model", "store", "cache", "admin token", "admin.listen"]
+    {
+        assert!(named(name), "{name}");
+    }
     assert_eq!(fs::read_dir(place.path(".corral")).unwrap().count(), before);
+}
+
+#[test]
+fn a_token_is_looked_at_as_the_host_will() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Fixture::new();
+    place.write(".corral/admin-token", "0123456789abcdef0123456789abcdef");
+    let token = place.path(".corral/admin-token");
+    let wrong = |mode: u32| {
+        fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+        place.wrong().iter().any(|line| line.starts_with("✗ admin token ") && line.contains("chmod 600"))
+    };
+    assert!(wrong(0o644));
+    assert!(!wrong(0o440), "a secret may be there only to be read");
 }
 
 #[test]
