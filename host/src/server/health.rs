@@ -34,6 +34,8 @@ pub enum State {
     Ok,
     /// It will work; so much of it is there, from 0 to 1.
     Loading(f32),
+    /// It is not wanted now.
+    Unloaded,
     /// It does not work. The cause is for the log only.
     Down(String),
 }
@@ -93,6 +95,7 @@ impl fmt::Display for State {
         match self {
             Self::Ok => formatter.write_str("ok"),
             Self::Loading(fraction) => write!(formatter, "loading {:.0}%", fraction * 100.0),
+            Self::Unloaded => formatter.write_str("not loaded"),
             Self::Down(_) => formatter.write_str("down"),
         }
     }

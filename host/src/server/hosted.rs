@@ -160,8 +160,13 @@ pub fn router(apps: Arc<Apps>, backing: Arc<Backing>) -> Box<Router> {
 
 /// Makes readiness and metrics tell of the models. Worth calling while they still load.
 pub fn watch_models(door: &Door, metrics: &Metrics, models: &Models) {
-    let asked = models.clone();
-    door.watch(Check::new("model", move || std::future::ready(state(&asked.list()))));
+    for (place, Listed { name, .. }) in models.list().into_iter().enumerate() {
+        let (asked, part) =
+            (models.clone(), if place == 0 { "model".into() } else { format!("models.{name}") });
+        let check = Check::new(part, move || std::future::ready(state(asked.list().get(place))));
+        // The others serve on while an operator loads a further one, or its server is down.
+        door.watch(if place == 0 { check } else { check.optional() });
+    }
     let loaded = models.clone();
     metrics.watch_models(move || {
         loaded.list().into_iter().map(|Listed { name, load, .. }| (name, load)).collect()
@@ -207,18 +212,12 @@ pub fn watch_apps(metrics: &Metrics, apps: Arc<Apps>) {
     });
 }
 
-/// The state of all models together: one that failed counts for all, and so does one that still loads.
-fn state(models: &[Listed]) -> State {
-    let mut fraction = 1.0_f32;
-    for Listed { name, status, .. } in models {
-        match status {
-            Some(Status::Down(cause) | Status::Failed(cause)) => {
-                return State::Down(format!("{name}: {cause}"));
-            }
-            Some(Status::Loading { fraction: loaded }) => fraction = fraction.min(*loaded),
-            Some(Status::Ready) | None => {}
-        }
+/// The state of a model. One that an operator has not loaded keeps nobody waiting.
+fn state(model: Option<&Listed>) -> State {
+    match model.and_then(|model| model.status.as_ref()) {
+        Some(Status::Down(cause) | Status::Failed(cause)) => State::Down(cause.clone()),
+        Some(Status::Loading { fraction }) => State::Loading(*fraction),
+        Some(Status::Ready) => State::Ok,
+        None => State::Unloaded,
     }
-    let loading = models.iter().any(|model| matches!(model.status, Some(Status::Loading { .. })));
-    if loading { State::Loading(fraction) } else { State::Ok }
 }
