@@ -5,6 +5,7 @@
 //!
 //! Not here: what each part does.
 
+mod descriptors;
 mod stores;
 mod sweep;
 
@@ -33,10 +34,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 const TIDYING: Duration = Duration::from_secs(2);
 
 /// Serves until told to stop: the applications of the settings, or one that was written for Spin.
-pub async fn run(config: Config, spin: Option<spin::Application>) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, spin: Option<spin::Application>) -> anyhow::Result<()> {
     telemetry::log::start(&config.log, config::colors())?;
+    config.server.max_connections = descriptors::for_connections(config.server.max_connections);
     let metrics = Arc::new(Metrics::new());
     let stop = Stop::on_signals()?;
+    tokio::spawn(insist(stop.clone()));
     let server = Server::bind(&config.server, &config.admin, metrics.clone(), stop.clone()).await?;
     let ready = format!("ready http://{} admin http://{}", server.address(), server.admin_address());
     let (door, operated, deployed) = (server.door(), server.models(), server.deployer());
@@ -73,6 +76,20 @@ pub async fn run(config: Config, spin: Option<spin::Application>) -> anyhow::Res
     aside.iter().for_each(JoinHandle::abort);
     host.end().await;
     Ok(())
+}
+
+/// Ends the process if a second signal finds it in what cannot be interrupted: a step of llama.cpp, a compilation.
+async fn insist(stop: Stop) {
+    stop.insisted().await;
+    // A thread, since the runtime ends before what it waits for does. SIGKILL, since other ways to end would take
+    // down what llama.cpp's threads still use.
+    let kill = || {
+        std::thread::sleep(TIDYING);
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+    };
+    if let Err(error) = std::thread::Builder::new().name("insist".into()).spawn(kill) {
+        tracing::error!(%error, "what is under way ends first");
+    }
 }
 
 /// Ends engines that may still be loading: a thread in llama.cpp must not outlive what the process's exit takes down.

@@ -38,6 +38,16 @@ impl Host {
         Self::ready(folder, process).await
     }
 
+    /// Starts where a process may have so few files open, until it asks for more.
+    pub async fn with_few_files(settings: Settings, files: u32) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        settings.write(&folder.path().join("runtime.toml"))?;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -Sn {files} && exec \"$@\""), "sh"]).arg(binary()?);
+        let process = Self::dressed(&folder, shell)?.spawn().context("starting corral")?;
+        Self::ready(folder, process).await
+    }
+
     /// Serves a Spin application, in a new folder.
     pub async fn spin(spin: &Spin, settings: &Settings) -> Result<Self> {
         Self::spin_within(tempfile::tempdir()?, spin, settings).await
@@ -82,9 +92,11 @@ impl Host {
 
     /// The host's program in a folder of its own.
     fn command(folder: &TempDir) -> Result<Command> {
-        let binary = binary()?;
+        Self::dressed(folder, Command::new(binary()?))
+    }
+
+    fn dressed(folder: &TempDir, mut command: Command) -> Result<Command> {
         let log = fs::OpenOptions::new().create(true).append(true).open(folder.path().join("log"))?;
-        let mut command = Command::new(binary);
         command
             .args(["serve", "--config", "runtime.toml"])
             .current_dir(folder.path())

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Stop {
     drain: CancellationToken,
     now: CancellationToken,
+    insisted: CancellationToken,
 }
 
 impl Stop {
@@ -47,6 +48,11 @@ impl Stop {
         self.now.cancelled().await;
     }
 
+    /// Until a second signal has come.
+    pub async fn insisted(&self) {
+        self.insisted.cancelled().await;
+    }
+
     async fn obey(self, mut terminate: Signal, mut interrupt: Signal) {
         either(&mut terminate, &mut interrupt).await;
         tracing::info!("stopping; another signal ends at once");
@@ -54,6 +60,7 @@ impl Stop {
         either(&mut terminate, &mut interrupt).await;
         tracing::warn!("ending at once");
         self.now();
+        self.insisted.cancel();
     }
 }
 

@@ -53,3 +53,22 @@ async fn headers_too_large_are_431() -> Result<()> {
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     Ok(())
 }
+
+#[tokio::test]
+async fn connections_are_not_bounded_by_what_a_shell_lets_a_process_open() -> Result<()> {
+    let host = Host::with_few_files(Settings::new()?, 128).await?;
+    let mut open = Vec::new();
+    for _ in 0..200 {
+        let mut stream = connect(&host).await?;
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n").await?;
+        open.push(stream);
+    }
+    // All are taken, also the last one, and operators and stores find room beside them.
+    let mut last = open.pop().context("no connection")?;
+    last.write_all(b"Connection: close\r\n\r\n").await?;
+    let answer = answer(&mut last).await?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(host.metric("corral_http_connections").await?.is_some_and(|connections| connections >= 199.0));
+    host.client()?.session().await?;
+    Ok(())
+}

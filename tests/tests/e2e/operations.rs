@@ -1,7 +1,7 @@
 //! Starting, checking and stopping a host.
 
 use anyhow::{Context, Result};
-use e2e::{Host, Settings, binary, said};
+use e2e::{Host, Settings, binary, said, until};
 use serde_json::json;
 use std::{os::unix::fs::MetadataExt, path::Path, process::Output};
 use tokio::process::Command;
@@ -31,6 +31,28 @@ async fn answers_under_way_finish_at_shutdown() -> Result<()> {
     assert_eq!(last, "done");
     assert!(host.ended().await?, "the host did not end well");
     assert!(client.get("/livez").send().await.is_err(), "it still listens");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_a_step_of_the_model() -> Result<()> {
+    // All of a long prompt in one step takes far longer than what is left to a host then.
+    let settings = Settings::new()?
+        .set("inference.threads", 1)
+        .set("inference.parallel", 1)
+        .set("inference.n_ctx", 8192)
+        .set("inference.n_batch", 8192);
+    let mut host = Host::with(settings).await?;
+    let client = host.client()?;
+    let message = json!([{"role": "user", "content": "heron ".repeat(3500)}]);
+    let body = json!({"model": "smollm2-135m-instruct-q4_1", "messages": message, "max_tokens": 1});
+    let asked = tokio::spawn(async move { client.post("/v1/chat/completions", &body).send().await });
+    host.until_metric("corral_inference_running", 1.0).await?;
+    host.terminate()?;
+    until("it stops", async || Ok(host.log()?.contains("stopping"))).await?;
+    host.terminate()?;
+    assert!(!host.ended().await?, "the step came to its end");
+    assert!(asked.await?.is_err(), "it was answered");
     Ok(())
 }
 
