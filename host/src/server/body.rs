@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::{
     sync::oneshot,
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
 /// How long a client may still send what nobody reads, so that it gets to read its answer.
@@ -42,9 +42,16 @@ pub(super) enum Fault {
 pub(super) struct Limited {
     body: Option<Incoming>,
     left: u64,
-    timer: Pin<Box<Sleep>>,
+    patience: Patience,
     fault: Option<oneshot::Sender<Fault>>,
     lingers: bool,
+}
+
+/// Time for a client to send. Only waiting for it counts, not what the guest does before and between its reads.
+struct Patience {
+    left: Duration,
+    /// Since when somebody waits, and until when at most.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 /// Tells of the body's fault, whoever reads it.
@@ -62,7 +69,7 @@ pub(super) fn limit(
     let limited = Limited {
         body: Some(body),
         left: limits.bytes,
-        timer: Box::pin(sleep(limits.time)),
+        patience: Patience { left: limits.time, waiting: None },
         fault: Some(fault),
         // HTTP/2 resets the one stream, and a client that waits for `100 Continue` sends nothing.
         lingers: version < Version::HTTP_2 && !headers.contains_key(EXPECT),
@@ -113,7 +120,11 @@ impl From<Fault> for wasmtime_wasi_http::Error {
 impl Limited {
     fn read(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        match Pin::new(body).poll_frame(context) {
+        let polled = Pin::new(body).poll_frame(context);
+        if polled.is_ready() {
+            self.patience.rest();
+        }
+        match polled {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(self.count(frame))),
             Poll::Ready(Some(Err(error))) => {
                 tracing::debug!(%error, "a request's body broke off");
@@ -123,8 +134,7 @@ impl Limited {
                 self.body = None;
                 Poll::Ready(None)
             }
-            // Only waiting for the client counts, not what the guest does between its reads.
-            Poll::Pending => self.timer.as_mut().poll(context).map(|()| Some(Err(Fault::TooSlow))),
+            Poll::Pending => self.patience.poll(context).map(|()| Some(Err(Fault::TooSlow))),
         }
     }
 
@@ -133,6 +143,20 @@ impl Limited {
         let left = u64::try_from(length).ok().and_then(|length| self.left.checked_sub(length));
         self.left = left.ok_or(Fault::TooLarge)?;
         Ok(frame)
+    }
+}
+
+impl Patience {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let left = self.left;
+        let (_, timer) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
+        timer.as_mut().poll(context)
+    }
+
+    fn rest(&mut self) {
+        if let Some((since, _)) = self.waiting.take() {
+            self.left = self.left.saturating_sub(since.elapsed());
+        }
     }
 }
 

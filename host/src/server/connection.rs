@@ -135,8 +135,11 @@ impl Activity {
         match requests.open.first().map(|(end, _)| *end).or(unsent) {
             Some(end) if end <= now => Verdict::Stuck,
             Some(end) => Verdict::AskAgain(end.min(now + self.patience)),
-            None if requests.idle_since + self.patience <= now => Verdict::Idle,
-            None => Verdict::AskAgain(requests.idle_since + self.patience),
+            None => {
+                // Answers to pings go out too; once no answer can be left, they do not count.
+                let idle = requests.idle_since.min(requests.last_end) + self.patience;
+                if idle <= now { Verdict::Idle } else { Verdict::AskAgain(idle) }
+            }
         }
     }
 
@@ -240,5 +243,20 @@ mod tests {
         assert_eq!(activity.verdict(end), Verdict::Stuck);
         activity.sent();
         assert_eq!(activity.verdict(Instant::now() + patience), Verdict::Idle);
+    }
+
+    #[test]
+    fn pings_do_not_keep_a_connection_that_asks_nothing() {
+        let patience = Duration::from_secs(10);
+        let activity = Arc::new(Activity::new(patience, None));
+        let start = activity.lock().idle_since;
+        let ping = |at: Instant| {
+            activity.sending();
+            activity.sent();
+            activity.lock().idle_since = at;
+            activity.verdict(at)
+        };
+        assert_eq!(ping(start + patience), Verdict::AskAgain(start + patience * 2));
+        assert_eq!(ping(start + patience * 2), Verdict::Idle);
     }
 }
