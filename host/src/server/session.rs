@@ -1,4 +1,4 @@
-//! The session that a request is about: in its path, its query, or its JSON body.
+//! The session that a request is about: in its path, its query, its header, or its JSON body.
 //!
 //! Asked for only while that decides which generation answers; the body is handed on as it came.
 
@@ -15,6 +15,8 @@ use url::form_urlencoded;
 const LONGEST: usize = 256 << 10;
 const PATH: &str = "/api/v1/chat/session/";
 const NAME: &str = "session_id";
+/// The gateway refuses a body that names another.
+const HEADER: &str = "x-session-id";
 
 /// Where a JSON body names a session. What else is in it is nobody's business here.
 #[derive(Deserialize)]
@@ -30,7 +32,7 @@ struct Metadata {
 
 /// The session, if the request names one, and the request as it came.
 pub(super) async fn of(request: Request<Incoming>) -> (Option<String>, Request<Incoming>) {
-    if let Some(session) = in_address(&request) {
+    if let Some(session) = in_address(&request).or_else(|| in_header(&request)) {
         return (Some(session), request);
     }
     let json = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -50,6 +52,10 @@ fn in_address<B>(request: &Request<B>) -> Option<String> {
     }
     let mut query = form_urlencoded::parse(uri.query()?.as_bytes());
     query.find_map(|(name, value)| (name == NAME).then(|| value.into_owned()))
+}
+
+fn in_header<B>(request: &Request<B>) -> Option<String> {
+    request.headers().get(HEADER)?.to_str().ok().map(str::to_owned)
 }
 
 fn in_body(body: &[u8]) -> Option<String> {

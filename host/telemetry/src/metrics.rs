@@ -169,7 +169,7 @@ impl Metrics {
     pub(super) fn request_ended(&self, summary: &Summary<'_>) {
         self.in_flight.dec();
         let app: Arc<str> = summary.app.into();
-        let route = self.routes.label(summary.route, summary.status < 400);
+        let route = self.routes.label(&app, summary.route, summary.status < 400);
         let answered = Answered {
             app: app.clone(),
             route: route.clone(),

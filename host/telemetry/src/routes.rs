@@ -1,11 +1,11 @@
 //! Paths as templates, so that neither logs nor metrics grow with every id that is asked for.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// Routes that metrics tell apart; every further one is `other`.
+/// Routes that metrics tell apart of each application; every further one is `other`.
 const MOST: usize = 64;
 /// Segments of a path that a template keeps.
 const DEEPEST: usize = 8;
@@ -17,7 +17,8 @@ const LONGEST_WORD: usize = 24;
 /// The host does not know a component's routes, so it learns them from answers that succeeded:
 /// made-up paths never become labels.
 pub struct Routes {
-    known: RwLock<HashSet<Arc<str>>>,
+    /// By application, whose names are bounded by nature.
+    known: RwLock<HashMap<Arc<str>, HashSet<Arc<str>>>>,
     other: Arc<str>,
 }
 
@@ -27,19 +28,22 @@ impl Routes {
         Self { known: RwLock::default(), other: "other".into() }
     }
 
-    /// The label for a template; `succeeded` tells that something answers there.
-    pub fn label(&self, template: &str, succeeded: bool) -> Arc<str> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(template).cloned();
-        known
-            .or_else(|| succeeded.then(|| self.learn(template)).flatten())
+    /// The label for a template of an application; `succeeded` tells that something answers there.
+    pub fn label(&self, app: &Arc<str>, template: &str, succeeded: bool) -> Arc<str> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let label = known.get(app).and_then(|routes| routes.get(template)).cloned();
+        drop(known);
+        label
+            .or_else(|| succeeded.then(|| self.learn(app, template)).flatten())
             .unwrap_or_else(|| self.other.clone())
     }
 
-    fn learn(&self, template: &str) -> Option<Arc<str>> {
+    fn learn(&self, app: &Arc<str>, template: &str) -> Option<Arc<str>> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        (known.len() < MOST).then(|| {
+        let routes = known.entry(app.clone()).or_default();
+        (routes.len() < MOST).then(|| {
             let label: Arc<str> = template.into();
-            known.insert(label.clone());
+            routes.insert(label.clone());
             label
         })
     }
@@ -104,16 +108,19 @@ mod tests {
 
     #[test]
     fn only_routes_that_answered_become_labels() {
-        let routes = Routes::new();
-        assert_eq!(&*routes.label("/made-up", false), "other");
-        assert_eq!(&*routes.label("/chat", true), "/chat");
-        assert_eq!(&*routes.label("/chat", false), "/chat");
+        let (routes, app) = (Routes::new(), "chat".into());
+        assert_eq!(&*routes.label(&app, "/made-up", false), "other");
+        assert_eq!(&*routes.label(&app, "/chat", true), "/chat");
+        assert_eq!(&*routes.label(&app, "/chat", false), "/chat");
+        assert_eq!(&*routes.label(&"sales".into(), "/chat", false), "other");
     }
 
     #[test]
-    fn labels_are_bounded() {
+    fn labels_are_bounded_for_each_application() {
         let routes = Routes::new();
-        let labels: HashSet<_> = (0..1000).map(|n| routes.label(&format!("/{n}"), true)).collect();
-        assert_eq!(labels.len(), MOST + 1);
+        for app in ["chat".into(), "sales".into()] {
+            let labels: HashSet<_> = (0..1000).map(|n| routes.label(&app, &format!("/{n}"), true)).collect();
+            assert_eq!(labels.len(), MOST + 1);
+        }
     }
 }
