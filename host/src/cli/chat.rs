@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let screen = Screen::new(input.is_terminal(), args.json);
         let mut conversation = Conversation::start(args, screen).await?;
         let all_answered = conversation.hold(&mut input).await?;
-        input.close()?;
+        conversation.note_not_kept(input.close())?;
         anyhow::Ok(all_answered)
     }));
     // A document that is still being read is not waited for.
@@ -152,7 +152,8 @@ impl Conversation {
             Err(_) => which.to_owned(),
         };
         let Some(turns) = self.client.turns(&id).await? else {
-            self.kept.gone(&id)?;
+            let forgotten = self.kept.gone(&id);
+            self.note_not_kept(forgotten)?;
             bail!("session {id} is not there (any more)");
         };
         self.screen
@@ -176,8 +177,16 @@ impl Conversation {
         self.ask(&last.user, Some(turns.len())).await
     }
 
+    /// A conversation works as well where nothing can be kept, which is said once.
+    fn note_not_kept(&mut self, kept: anyhow::Result<()>) -> anyhow::Result<()> {
+        let Err(cause) = kept else { return Ok(()) };
+        self.kept.give_up();
+        Ok(self.screen.note(&format!("Not remembered for the next time: {cause:#}"))?)
+    }
+
     async fn ask(&mut self, message: &str, replaces: Option<usize>) -> anyhow::Result<()> {
-        self.kept.used(&self.session, message)?;
+        let kept = self.kept.used(&self.session, message);
+        self.note_not_kept(kept)?;
         self.sources.clear();
         let mut waiting = self.screen.waiting();
         let mut answer = self.client.ask(&self.session, message, replaces).await?;

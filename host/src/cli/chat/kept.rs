@@ -58,6 +58,11 @@ impl Sessions {
         self.write(&all)
     }
 
+    /// Nothing is kept from now on.
+    pub(super) fn give_up(&mut self) {
+        self.file = None;
+    }
+
     fn all(&self) -> anyhow::Result<Vec<Kept>> {
         let Some(file) = self.file.as_ref().filter(|file| file.exists()) else { return Ok(Vec::new()) };
         let reading = || format!("reading {}; it may be deleted", file.display());
