@@ -16,7 +16,14 @@ use crate::request::Input;
 pub use mistake::{Mistake, excerpt};
 
 /// The body, whatever type its headers claim: there is only one that it could have.
+///
+/// Browsers' requests have to say so: without JSON's type, pages of other origins may send theirs unasked, to a model
+/// that only its owner should use.
 pub fn body(input: &Input) -> Result<Value, Failure> {
+    let json = input.content_type.as_deref().is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
+    if input.origin.is_some() && !json {
+        return Err(Mistake::untyped().into());
+    }
     json::parse(&input.body).map_err(|flaw| match flaw {
         Flaw::At { position, message } => Mistake::of_json(position, message).into(),
         Flaw::Unreadable => Failure::Unreadable,

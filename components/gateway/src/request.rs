@@ -24,6 +24,8 @@ pub struct Request {
 #[derive(Default)]
 pub struct Input {
     pub content_type: Option<String>,
+    /// The page of a browser that sends it, if one does.
+    pub origin: Option<String>,
     pub idempotency_key: Option<String>,
     /// Names the session that the request is a turn of, where a body has no place for it.
     pub session: Option<String>,
@@ -65,6 +67,7 @@ impl Request {
         let announced = header("content-length").and_then(|length| length.parse::<u64>().ok());
         Ok(Input {
             content_type: header("content-type"),
+            origin: header("origin"),
             idempotency_key: header("idempotency-key"),
             session: header("x-session-id"),
             body: self.body(announced.unwrap_or(0))?,

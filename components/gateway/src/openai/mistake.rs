@@ -75,6 +75,11 @@ impl Mistake {
         Self { message, param: None, code: None }
     }
 
+    pub fn untyped() -> Self {
+        let message = "Requests of a browser need the header 'content-type: application/json'.".to_owned();
+        Self { message, param: None, code: Some("unsupported_content_type") }
+    }
+
     fn at(place: &str, code: &'static str, message: String) -> Self {
         let param = (!place.is_empty()).then(|| place.to_owned());
         Self { message, param, code: Some(code) }

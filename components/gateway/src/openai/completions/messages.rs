@@ -20,14 +20,11 @@ enum Speaker {
     Tool,
 }
 
-const NAMES: (&str, &str) = ("name", "Models are not told the names of participants.");
-
-/// Instructions, and what people write.
-const PLAIN: &[(&str, &str)] = &[NAMES];
+/// The name of who speaks, which some programs always send. Models are not told it.
+const NAME: &str = "name";
 
 /// What was answered earlier, as this server or another gave it.
 const ANSWERED: &[(&str, &str)] = &[
-    NAMES,
     ("function_call", NO_FUNCTIONS),
     ("audio", "This server answers in text."),
     ("refusal", "Send what was said as `content`."),
@@ -87,6 +84,7 @@ fn message(field: &Field) -> Result<ToolMessage, Mistake> {
             ("role" | "content", _) => {}
             (_, Some(_)) if field.value.as_array().is_some_and(Vec::is_empty) => {}
             (_, Some((_, reason))) => return Err(Mistake::unsupported(&field.place, reason)),
+            (NAME, None) => drop(field.text(0..=usize::MAX)?),
             (_, None) if form.harmless.contains(&name) => {}
             (_, None) => return Err(Mistake::unknown(&field.place)),
         }
@@ -115,7 +113,7 @@ fn answered(object: &Object) -> Result<ToolMessage, Mistake> {
 impl Form {
     fn of(role: &Field) -> Result<Self, Mistake> {
         let supported = "'system', 'developer', 'user', 'assistant' and 'tool'";
-        let plain = |role| Self { speaker: Speaker::Participant(role), harmless: &[], unsupported: PLAIN };
+        let plain = |role| Self { speaker: Speaker::Participant(role), harmless: &[], unsupported: &[] };
         match role.choice(&["system", "developer", "user", "assistant", "tool", "function"], supported)? {
             "system" | "developer" => Ok(plain(Role::System)),
             "user" => Ok(plain(Role::User)),
@@ -125,10 +123,7 @@ impl Form {
                 harmless: &["corral", "annotations", "tool_calls"],
                 unsupported: ANSWERED,
             }),
-            // Some programs name the tool, which the call does, too.
-            "tool" => {
-                Ok(Self { speaker: Speaker::Tool, harmless: &["tool_call_id", "name"], unsupported: &[] })
-            }
+            "tool" => Ok(Self { speaker: Speaker::Tool, harmless: &["tool_call_id"], unsupported: &[] }),
             _ => Err(Mistake::unsupported_value(&role.place, role.value, NO_FUNCTIONS)),
         }
     }

@@ -284,4 +284,19 @@ mod tests {
         let typed = Input { content_type: Some("text/plain".to_owned()), ..input(&with("n", json!(1))) };
         assert!(Request::<Chat>::read(&typed).is_ok());
     }
+
+    #[test]
+    fn a_page_of_another_origin_has_to_ask_first() {
+        for (kind, fine) in [
+            (Some("application/json; charset=utf-8"), true),
+            (Some("text/plain;charset=UTF-8"), false),
+            (Some("application/x-www-form-urlencoded"), false),
+            (None, false),
+        ] {
+            let origin = Some("https://elsewhere.example".to_owned());
+            let content_type = kind.map(str::to_owned);
+            let input = Input { content_type, origin, ..input(&with("n", json!(1))) };
+            assert_eq!(Request::<Chat>::read(&input).is_ok(), fine, "{kind:?}");
+        }
+    }
 }

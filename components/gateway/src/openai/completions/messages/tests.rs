@@ -27,7 +27,7 @@ fn refused(value: &Value) -> (String, &'static str) {
 fn every_role_and_form_of_content_is_read() {
     let messages = json!([
         {"role": "system", "content": "Be brief."},
-        {"role": "developer", "content": [{"type": "text", "text": "Be"}, {"type": "text", "text": "kind."}]},
+        {"role": "developer", "name": "author", "content": [{"type": "text", "text": "Be"}, {"type": "text", "text": "kind."}]},
         {"role": "user", "content": "Hello", "name": null},
         {"role": "assistant", "content": "Hi!", "refusal": null, "tool_calls": [], "annotations": [], "corral": {}},
         {"role": "user", "content": ""},
@@ -82,7 +82,7 @@ fn what_is_wrong_is_named_with_its_place() {
             "messages[0].content[0].y",
             "unknown_parameter",
         ),
-        (json!({"role": "user", "content": "x", "name": "ada"}), "messages[0].name", "unsupported_parameter"),
+        (json!({"role": "user", "content": "x", "name": 1}), "messages[0].name", "invalid_type"),
         (json!({"role": "user", "content": "x", "corral": {}}), "messages[0].corral", "unknown_parameter"),
         (
             json!({"role": "assistant", "content": null, "tool_calls": []}),
