@@ -33,11 +33,21 @@ export class Sidebar {
       const name = make('span', { class: 'name' }, title || 'Untitled');
       const open = make('button', { type: 'button', class: 'session', title, 'aria-current': id === current && 'true', onclick: () => this.#chosen(id) }, name);
       if (busy.has(id)) open.append(make('span', { class: 'busy' }, make('span', { class: 'hidden' }, 'is being answered')));
-      return make('li', {}, open, iconButton('bin', `Delete “${title}”`, () => this.#remove(id, title)));
+      return make('li', { 'data-id': id }, open, iconButton('bin', `Delete “${title}”`, () => this.#remove(id, title)));
     });
     find('recent').hidden = !items.length;
     find('sessions').hidden = !items.length;
-    find('sessions').replaceChildren(...items);
+    this.#renew(items);
+  }
+
+  // The list is made anew whenever a conversation changes; the keyboard stays where it was.
+  #renew(items) {
+    const list = find('sessions');
+    const held = list.contains(document.activeElement) ? document.activeElement : null;
+    const part = held?.classList.contains('icon') ? '.icon' : '.session';
+    const id = held?.closest('li').dataset.id;
+    list.replaceChildren(...items);
+    if (held) (list.querySelector(`li[data-id="${CSS.escape(id)}"] ${part}`) ?? find('new')).focus();
   }
 
   get #isShown() {

@@ -30,10 +30,10 @@ const HISTOGRAMS = [
 ];
 
 const points = SERIES.map(() => []);
-const forms = new Map();
+const places = new Map();
 const readings = [];
 let timer = 0;
-// What the tables show: they are made anew only when it changes, so that the keyboard can stay in them.
+// What the tables show: they are made anew only when it changes.
 let shown = '';
 
 const share = (part, whole) => (whole ? (100 * part) / whole : 0);
@@ -75,13 +75,27 @@ function show(now, apps, models, { checks }) {
   const told = JSON.stringify([apps, models]);
   if (told === shown) return;
   shown = told;
-  find('apps').replaceChildren(...apps.flatMap((app) => [application(app, refresh), form(app)]));
-  find('models').replaceChildren(...models.map((each) => model(each, refresh)));
+  const all = apps.map(place);
+  if (find('apps').childElementCount !== all.length) find('apps').replaceChildren(...all.map(({ whole }) => whole));
+  all.forEach(({ table }, index) => renew(table, [application(apps[index], refresh)]));
+  renew(find('models'), models.map((each) => model(each, refresh)));
 }
 
-function form(app) {
-  if (!forms.has(app.name)) forms.set(app.name, deployment(app, refresh));
-  return forms.get(app.name);
+// An application's table, and below it the form, which stays: somebody may be typing there.
+function place(app) {
+  if (!places.has(app.name)) {
+    const table = make('div');
+    places.set(app.name, { table, whole: make('div', {}, table, deployment(app, refresh)) });
+  }
+  return places.get(app.name);
+}
+
+// What is made anew keeps the keyboard on the button that it was on.
+function renew(part, made) {
+  const called = (element) => element.getAttribute('aria-label') ?? element.textContent;
+  const held = part.contains(document.activeElement) ? called(document.activeElement) : null;
+  part.replaceChildren(...made);
+  if (held !== null) [...part.querySelectorAll('button')].find((button) => called(button) === held)?.focus();
 }
 
 // Shows the door, and why it is shut.
