@@ -21,9 +21,7 @@ main() {
 install_chromium() {
   have apt-get || fail "chromium-headless-shell is missing" "install your system's package for it"
   step "installing chromium-headless-shell (half a minute)"
-  as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq install --yes --no-install-recommends chromium-headless-shell >/dev/null
+  debian_packages chromium-headless-shell
 }
 
 install_driver() {

@@ -35,7 +35,7 @@ logic() {
   local scratch
   scratch=$(mktemp -d)
   # shellcheck disable=SC2064 # the folder as it is now
-  trap "rm -rf $scratch" EXIT
+  trap "rm -rf '$scratch'" EXIT
   target/release/corral new "$scratch/javascript" --language javascript >/dev/null
   local sources
   sources=$(cd "$scratch/javascript" && find . -type f -print0 | sort -z | xargs -0 sha256sum)

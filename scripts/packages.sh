@@ -39,8 +39,7 @@ clang_packages() {
 install() {
   have apt-get || fail "missing, by Debian's names: $*" "install your system's packages for them"
   step "installing $* (a minute)"
-  as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" >/dev/null
+  debian_packages "$@"
 }
 
 main

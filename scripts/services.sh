@@ -12,9 +12,11 @@ cd "$(dirname "$0")/.."
 venv=.corral/services/venv
 
 main() {
-  have redis-server || package redis-server "Redis 6.2 or later"
-  have docker-registry || package docker-registry "Docker's registry 2.8 or later"
-  have minisign || package minisign "minisign 0.11 or later"
+  local missing=()
+  have redis-server || missing+=(redis-server)
+  have docker-registry || missing+=(docker-registry)
+  have minisign || missing+=(minisign)
+  if ((${#missing[@]})); then servers "${missing[@]}"; fi
   # Written last, so that an installation that broke off is not taken for one.
   cmp -s <(wanted) $venv/installed.txt || install_chroma
 }
@@ -26,23 +28,23 @@ wanted() {
 }
 
 # A package of Debian's starts its service; 101 from policy-rc.d forbids that. One that is there already decides.
-package() {
-  have apt-get || fail "$1 is missing" "install your system's package for it ($2)"
-  step "installing $1 (half a minute)"
+servers() {
+  have apt-get || fail "missing, by Debian's names: $*" "install your system's packages for them" \
+    "Redis 6.2, Docker's registry 2.8, minisign 0.11, or later ones"
+  step "installing $* (a minute)"
   local policy=/usr/sbin/policy-rc.d own=
-  if [[ ! -e $policy ]]; then
+  if [[ ! -e $policy ]] && { [[ $(id -u) == 0 ]] || have sudo; }; then
     own=yes
     as_root install -m 755 /dev/stdin $policy <<<$'#!/bin/sh\nexit 101'
     # shellcheck disable=SC2064 # the path as it is now
     trap "as_root rm -f $policy" EXIT
   fi
-  as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$1" >/dev/null
+  debian_packages "$@"
   if [[ $own ]]; then
     as_root rm -f $policy
     trap - EXIT
     # Nor at the next start of this machine.
-    if have systemctl; then as_root systemctl disable --quiet "$1" 2>/dev/null || true; fi
+    if have systemctl; then as_root systemctl disable --quiet "$@" 2>/dev/null || true; fi
   fi
 }
 
@@ -64,8 +66,7 @@ make_venv() {
   if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     have apt-get || fail "python3 cannot make virtual environments" "install your system's package for that"
     step "installing python3-venv"
-    as_root apt-get -qq update
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends python3-venv >/dev/null
+    debian_packages python3-venv
   fi
   mkdir -p "$(dirname $venv)"
   python3 -m venv $venv

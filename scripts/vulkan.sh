@@ -34,8 +34,7 @@ packages() {
   done
   ((${#missing[@]})) || return 0
   step "installing ${missing[*]} (a minute)"
-  as_root apt-get -qq update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${missing[@]}" >/dev/null
+  debian_packages "${missing[@]}"
 }
 
 newer_headers() {

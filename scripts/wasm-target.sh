@@ -64,7 +64,8 @@ build_libraries() {
     cd "$work/root/usr/src/rustc-$version/library/sysroot"
     # What the toolchain's own build sets for this target; unstable features are what a standard library is made of.
     RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" \
-      RUSTFLAGS="-Cembed-bitcode=yes -Zforce-unstable-if-unmarked -Clink-self-contained=no -Lnative=$libc" \
+      CARGO_ENCODED_RUSTFLAGS="$(printf '%s\x1f' -Cembed-bitcode=yes -Zforce-unstable-if-unmarked \
+        -Clink-self-contained=no)-Lnative=$libc" \
       cargo build --quiet --locked --release --target "$target"
   )
   mkdir -p "$work/lib/self-contained"
@@ -77,8 +78,10 @@ place_libraries() {
   local parent
   parent=$(dirname "$libraries")
   as_owner mkdir -p "$parent"
-  as_owner rm -rf "$libraries"
-  as_owner cp -r "$work/lib" "$parent"
+  # Under its own name last, so that a copy that broke off is not taken for the whole.
+  as_owner rm -rf "$libraries" "$libraries.part"
+  as_owner cp -r "$work/lib" "$libraries.part"
+  as_owner mv "$libraries.part" "$libraries"
 }
 
 # A toolchain from packages belongs to root.
