@@ -115,6 +115,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_header_names_it_too() {
+        let empty = Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync();
+        let request = Request::post("/v1/chat/completions").header(HEADER, "s-1").body(empty).unwrap();
+        assert_eq!(of(request).await.0.as_deref(), Some("s-1"));
+    }
+
+    #[tokio::test]
     async fn what_names_none_is_handed_on_as_it_came() {
         let long = [b"{\"message\": \"", vec![b'x'; 3 * LONGEST].as_slice(), b"\"}"].concat();
         for body in [&b"no JSON"[..], b"{\"session_id\": 3}", b"", &long] {

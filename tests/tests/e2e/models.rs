@@ -1,7 +1,7 @@
 //! Several models in one host: chosen by request, loaded and unloaded by operators, at work elsewhere.
 
 use anyhow::{Context, Result};
-use e2e::{Host, Reply, Settings, binary, said};
+use e2e::{Host, Reply, Settings, binary, said, until};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -72,6 +72,23 @@ async fn operators_load_and_unload_models_while_others_answer() -> Result<()> {
     }
     let stranger = Reply::of(host.admin()?.request(Method::POST, "/models/spare/load")).await?;
     assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_further_model_that_cannot_be_loaded_keeps_nobody_from_the_others() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("broken.gguf");
+    std::fs::write(&file, "GGUF and nothing more")?;
+    let settings = with_spare()?.set("inference.models.spare.model", file.display().to_string());
+    let host = Host::with(settings).await?;
+    let told = async || anyhow::Ok(host.readiness().await?.body["checks"]["models.spare"].clone());
+    assert_eq!(told().await?, "not loaded");
+    let loaded = operated(&host, Method::POST, "/models/spare/load").await?;
+    assert_eq!(loaded.status, StatusCode::CONFLICT, "{}", loaded.body);
+    until("it is told", async || Ok(told().await? == "down")).await?;
+    assert_eq!(host.readiness().await?.status, StatusCode::OK);
+    assert_eq!(Reply::of(host.client()?.post(COMPLETIONS, &asked(DEFAULT))).await?.status, StatusCode::OK);
     Ok(())
 }
 

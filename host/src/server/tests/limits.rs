@@ -74,6 +74,22 @@ async fn a_body_that_does_not_come_is_408() {
 }
 
 #[tokio::test]
+async fn the_time_that_a_guest_takes_is_not_the_clients() {
+    let late = |request: Request<guest::body::Incoming>, context| {
+        Box::pin(async move {
+            tokio::time::sleep(MILLISECOND * 200).await;
+            echo(request, context).await
+        }) as Answered
+    };
+    let host = start(|config| config.body_timeout = MILLISECOND * 100, late).await;
+    let body = vec![b'x'; 1 << 20];
+    let head =
+        format!("POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    let answer = host.send([head.as_bytes(), &body].concat()).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{}", &answer[..200]);
+}
+
+#[tokio::test]
 async fn a_broken_body_is_400() {
     let host = start(|_| {}, echo).await;
     let head = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";

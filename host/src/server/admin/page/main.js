@@ -71,7 +71,7 @@ function show(now, apps, models, { checks }) {
     most: series.most?.(now),
   })));
   find('histograms').replaceChildren(...HISTOGRAMS.map(({ title, name, filter }) => histogram({ title, buckets: now.histogram(name, filter) })));
-  find('health').replaceChildren(...Object.entries(checks).map(([name, state]) => make('li', { class: state === 'ok' ? 'good' : 'bad' }, `${name} ${state}`)));
+  find('health').replaceChildren(...Object.entries(checks).map(([name, state]) => make('li', { class: state === 'ok' ? 'good' : state !== 'not loaded' && 'bad' }, `${name} ${state}`)));
   const told = JSON.stringify([apps, models]);
   if (told === shown) return;
   shown = told;
