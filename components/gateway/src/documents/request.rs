@@ -24,7 +24,8 @@ pub struct Document {
 
 const DOCUMENTS: Length = Length { least: 1, most: 100 };
 const ID: Length = Length { least: 1, most: MAX_KEY };
-const MAX_ENTRIES: usize = 64;
+/// Our own come on top; the store takes 128 in all.
+pub const MAX_ENTRIES: usize = 64;
 /// In bytes, as the store counts.
 const MAX_KEY: usize = 128;
 const MAX_VALUE: usize = 4096;

@@ -37,7 +37,7 @@ pub struct Item {
     pub text: String,
     /// Of the model's dimensions; every value finite. Only its direction counts.
     pub embedding: Vec<f32>,
-    /// At most 64 entries. Keys are unique, and none is `chat_id`, which names the partition.
+    /// At most 128 entries. Keys are unique, and none is `chat_id`, which names the partition.
     pub metadata: Vec<Entry>,
 }
 

@@ -4,8 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
-use super::super::chunks;
+use super::super::{chunks, request::MAX_ENTRIES};
 use super::*;
+
+/// As many as the store takes of a passage.
+const STORED_ENTRIES: usize = 128;
 
 /// A store in memory, and a model whose vector is the text's length.
 #[derive(Default)]
@@ -68,6 +71,7 @@ impl Host for Fake {
 
     fn upsert(&self, items: &[Item]) -> Result<(), vectors::Error> {
         assert!(items.len() <= 1000);
+        assert!(items.iter().all(|item| item.metadata.len() <= STORED_ENTRIES));
         if due(&self.upserts_until_down) {
             return Err(vectors::Error::Unavailable);
         }
@@ -122,6 +126,15 @@ fn every_passage_is_stored_with_its_own_vector_and_facts() {
         assert_eq!(item.embedding, [item.text.len() as f32]);
         assert_eq!(item.value("page"), "7");
     }
+}
+
+#[test]
+fn the_store_takes_what_a_client_may_say_of_a_document_and_our_own_beside_it() {
+    let host = Fake::default();
+    let entry = |number: usize| Entry { key: number.to_string(), value: "x".to_owned() };
+    let metadata: Vec<_> = (0..MAX_ENTRIES).map(entry).collect();
+    host.store(&[Cut { metadata, ..document("d", "word", 400) }]).unwrap();
+    assert!(host.passages.borrow().values().all(|item| item.metadata.len() > MAX_ENTRIES));
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub async fn metadata_has_its_documented_form(vectors: &Vectors) {
     {
         refused(vectors, with(item("x", [1.0, 0.0]), metadata)).await;
     }
-    let many: Vec<_> = (0..65).map(|number| entry(&number.to_string(), "value")).collect();
+    let many: Vec<_> = (0..129).map(|number| entry(&number.to_string(), "value")).collect();
     refused(vectors, Item { metadata: many.clone(), ..item("x", [1.0, 0.0]) }).await;
     let most = with(item("x", [1.0, 0.0]), &[(&long_key[1..], &long_value[1..])]);
     let many = Item { metadata: many[1..].to_vec(), ..item("y", [1.0, 0.0]) };
