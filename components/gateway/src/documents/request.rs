@@ -101,6 +101,10 @@ fn id(check: &mut Checker, value: &Value) -> Option<String> {
     if id.contains(|c: char| c == '#' || c == '/' || c.is_control()) {
         return check.refuse("the id has '#', '/' or a control character", value);
     }
+    // Clients read these two as steps in a path, so nobody could ask for the document.
+    if matches!(id.as_str(), "." | "..") {
+        return check.refuse("the id is '.' or '..'", value);
+    }
     Some(id)
 }
 
