@@ -19,12 +19,12 @@ pub(super) fn text(file: &[u8]) -> Result<String, Error> {
     if text.is_empty() { Err(Error::NoText) } else { Ok(text) }
 }
 
-/// Lines without blanks at their ends, and one empty line where there were several.
+/// Lines without blanks at their ends, and one empty line where there were several. Words are spelled in letters, for
+/// nobody asks for them in glyphs.
 fn tidy(laid_out: &str) -> String {
     let mut text = String::with_capacity(laid_out.len());
     let mut empty = false;
-    // A zero is a glyph that the font gives no meaning.
-    for line in laid_out.lines().map(|line| line.replace('\0', "")) {
+    for line in laid_out.lines().map(spelled) {
         let line = line.trim_end();
         if line.is_empty() {
             empty = !text.is_empty();
@@ -40,6 +40,25 @@ fn tidy(laid_out: &str) -> String {
     text
 }
 
+/// A line with ligatures as their letters, and without what is not shown.
+fn spelled(line: &str) -> String {
+    let mut spelled = String::with_capacity(line.len());
+    for glyph in line.chars() {
+        match glyph {
+            // A zero is a glyph that the font gives no meaning; the other says where a word may be parted.
+            '\0' | '\u{ad}' => {}
+            'ﬀ' => spelled.push_str("ff"),
+            'ﬁ' => spelled.push_str("fi"),
+            'ﬂ' => spelled.push_str("fl"),
+            'ﬃ' => spelled.push_str("ffi"),
+            'ﬄ' => spelled.push_str("ffl"),
+            'ﬅ' | 'ﬆ' => spelled.push_str("st"),
+            letter => spelled.push(letter),
+        }
+    }
+    spelled
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +66,10 @@ mod tests {
 
     /// A file of one page that draws this.
     fn file(drawing: &str) -> Vec<u8> {
+        encoded("WinAnsiEncoding", drawing)
+    }
+
+    fn encoded(encoding: &str, drawing: &str) -> Vec<u8> {
         let objects = [
             "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
             "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
@@ -54,7 +77,7 @@ mod tests {
              /Resources << /Font << /F1 5 0 R >> >> >>"
                 .to_owned(),
             format!("<< /Length {} >>\nstream\n{drawing}\nendstream", drawing.len()),
-            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned(),
+            format!("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /{encoding} >>"),
         ];
         let mut file = "%PDF-1.4\n".to_owned();
         let mut places = Vec::new();
@@ -79,6 +102,17 @@ mod tests {
         let text = text(&file(drawing)).unwrap();
         assert!(text.contains("The lighthouse was built in 1908."), "{text}");
         assert!(text.contains("It is red."), "{text}");
+    }
+
+    #[test]
+    fn ligatures_are_read_as_their_letters() {
+        let drawing = r"BT /F1 12 Tf 72 720 Td (of\336ce, \337oor) Tj ET";
+        let read = text(&encoded("MacRomanEncoding", drawing)).unwrap();
+        assert!(read.contains("office, floor"), "{read}");
+        assert_eq!(
+            tidy("ﬀ ﬁ ﬂ ﬃ ﬄ ﬅ ﬆ dic\u{ad}tion\0ary größe"),
+            "ff fi fl ffi ffl st st dictionary größe\n"
+        );
     }
 
     #[test]
