@@ -113,3 +113,30 @@ pub struct Page {
     /// Where the next page begins; none at the end. It is valid after a restart too.
     pub next: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(partition: &str, metadata: &[(&str, &str)], embedding: [f32; 2]) -> Record {
+        let entry = |(key, value): &(&str, &str)| Entry { key: (*key).into(), value: (*value).into() };
+        let metadata = metadata.iter().map(entry).collect();
+        let item = Item { id: "x".into(), text: "text".into(), embedding: embedding.into(), metadata };
+        Record { partition: partition.into(), item }
+    }
+
+    #[test]
+    fn a_digest_is_of_everything_but_the_embedding() {
+        let one = record("p", &[("a", "1"), ("b", "2")], [1.0, 0.0]);
+        let mut same = record("p", &[("b", "2"), ("a", "1")], [0.5, 0.5]);
+        assert_eq!(one.digest(), same.digest());
+        same.item.text.push('!');
+        let others = [
+            same,
+            record("q", &[("a", "1"), ("b", "2")], [1.0, 0.0]),
+            record("p", &[("a", "12"), ("b", "")], [1.0, 0.0]),
+            record("p", &[("a", "1")], [1.0, 0.0]),
+        ];
+        assert!(others.iter().all(|other| other.digest() != one.digest()));
+    }
+}

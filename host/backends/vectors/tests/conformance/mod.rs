@@ -44,7 +44,6 @@ macro_rules! suite {
             an_export_gives_every_record_once,
             records_come_back_by_id_with_their_direction,
             an_import_replaces_what_is_there,
-            a_digest_is_of_everything_but_the_embedding,
         );
         conformance::suite!($open, lexical:
             a_rare_word_beats_common_ones,

@@ -59,20 +59,6 @@ pub async fn an_import_replaces_what_is_there(vectors: &Vectors) {
     assert_eq!(vectors.total().await.unwrap(), 1201);
 }
 
-pub async fn a_digest_is_of_everything_but_the_embedding(_vectors: &Vectors) {
-    let one = record("p", with(item("x", [1.0, 0.0]), &[("a", "1"), ("b", "2")]));
-    let mut same = record("p", with(item("x", [0.5, 0.5]), &[("b", "2"), ("a", "1")]));
-    assert_eq!(one.digest(), same.digest());
-    same.item.text.push('!');
-    let others = [
-        same,
-        record("q", one.item.clone()),
-        record("p", with(item("x", [1.0, 0.0]), &[("a", "12"), ("b", "")])),
-        record("p", with(item("x", [1.0, 0.0]), &[("a", "1")])),
-    ];
-    assert!(others.iter().all(|other| other.digest() != one.digest()));
-}
-
 fn record(partition: &str, item: Item) -> Record {
     Record { partition: partition.to_owned(), item }
 }
