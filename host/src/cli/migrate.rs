@@ -1,6 +1,6 @@
 //! `corral migrate`: moves what one store holds to another, and shows that it arrived.
 //!
-//! The source is only read. Every page is copied and read back; at the end all of it is compared.
+//! The source is only read: what is not there is not made. Every page is copied and read back; at the end all of it is compared.
 //!
 //! Not here: how a store is read and written (the back ends).
 
@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use store::{Store, patiently};
+use store::{Source, Store, patiently};
 
 const PLACES: &str = "\
 A PLACE is one of:
@@ -109,8 +109,8 @@ async fn move_vectors(wanted: &Move, collection: Option<&str>) -> anyhow::Result
     let from = place::vectors(&wanted.from, &settings, collection)?;
     let to = place::vectors(&wanted.to, &settings, collection)?;
     let state = wanted.begin("vectors", &from, &to)?;
-    let (source, model) = vectors::open_any(&from, vectors::model(&settings.embedding)).await?;
-    let destination = vectors::open(&to, &model).await?;
+    let source = vectors::open_source(&from, &vectors::model(&settings.embedding)).await?;
+    let destination = vectors::open(&to, source.model()).await?;
     wanted.carry_out("vectors", [&from.name, &to.name], state, (&source, &destination)).await
 }
 
@@ -145,7 +145,7 @@ impl Move {
         (from, to): (&S, &T),
     ) -> anyhow::Result<Report>
     where
-        S: Store,
+        S: Source,
         T: Store<Record = S::Record>,
     {
         let bar = Bar::new(what, patiently(async || from.total().await).await?);

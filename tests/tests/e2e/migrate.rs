@@ -117,6 +117,25 @@ async fn a_place_cannot_be_moved_to_itself_and_a_missing_one_is_not_made() -> Re
     Ok(())
 }
 
+#[tokio::test]
+async fn a_collection_that_is_not_there_is_an_error_and_is_not_made() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fill_vectors(&folder.path().join("one.db"), 1).await?;
+    let chroma = Chroma::start().await?;
+    let there = migrate(&folder, &["vectors", "embedded:one.db", &chroma.url()]).await?;
+    assert_eq!(report(&there)?["equal"], true);
+    // The second one would find what the first one made.
+    for _ in 0..2 {
+        let arguments = ["vectors", &chroma.url(), "embedded:two.db", "--collection", "chat_docments"];
+        let output = migrate(&folder, &arguments).await?;
+        assert_eq!(output.status.code(), Some(1));
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(complaint.contains("there is no collection \"chat_docments\""), "{complaint}");
+        assert!(!folder.path().join("two.db").exists());
+    }
+    Ok(())
+}
+
 /// Kills a move after its first pages, and gives what it left to go on from.
 async fn interrupt(folder: &TempDir, arguments: &[&str]) -> Result<String> {
     let mut process = command(folder, arguments)?.spawn()?;

@@ -111,7 +111,9 @@ impl From<backend::Error> for Error {
         match error {
             backend::Error::DimensionMismatch { given, stored } => Self::DimensionMismatch((given, stored)),
             backend::Error::InvalidArgument(what) => Self::InvalidArgument(what),
-            error @ (backend::Error::OtherModel { .. } | backend::Error::Unavailable(_)) => {
+            error @ (backend::Error::OtherModel { .. }
+            | backend::Error::NoCollection(_)
+            | backend::Error::Unavailable(_)) => {
                 log(error);
                 Self::Unavailable
             }

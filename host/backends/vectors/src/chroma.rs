@@ -54,11 +54,7 @@ impl Store {
     }
 
     pub async fn open(config: &Config, model: Model) -> Result<Self, Error> {
-        let settings = Settings::read(config).await?;
-        let client = Client::new(&settings)?;
-        let Settings { tenant, database, batch, .. } = settings;
-        let place = Place { tenant, database, name: config.collection.clone() };
-        let collection = Arc::new(Collection::new(client, place, model, batch));
+        let collection = Arc::new(collection(config, model).await?);
         match timeout(PATIENCE, collection.known()).await {
             Ok(Ok(_)) => {}
             Ok(Err(Failure::OtherModel { stored, given })) => {
@@ -68,6 +64,26 @@ impl Store {
             Err(_) => warn!("the vector store gave no answer; later calls try again"),
         }
         Ok(Self { collection, listing: Arc::default() })
+    }
+
+    /// What is there, with the model that it is of: `model`, unless the collection names another. Opening makes and
+    /// changes nothing on the server.
+    pub async fn open_source(config: &Config, mut model: Model) -> Result<(Self, Model), Error> {
+        let looking = async {
+            loop {
+                let collection = collection(config, model.clone()).await?.only_read();
+                match collection.known().await {
+                    Ok(_) => {
+                        let collection = Arc::new(collection);
+                        return Ok((Self { collection, listing: Arc::default() }, model));
+                    }
+                    Err(Failure::OtherModel { stored, .. }) => model = stored,
+                    Err(Failure::NoCollection(name)) => return Err(Error::NoCollection(name)),
+                    Err(failure) => return Err(failure.into()),
+                }
+            }
+        };
+        timeout(PATIENCE, looking).await.unwrap_or_else(|_| Err(unanswered()))
     }
 
     pub async fn upsert(&self, partition: &str, items: Vec<Item>) -> Result<(), Error> {
@@ -218,12 +234,25 @@ impl Store {
     }
 }
 
+/// The collection that the settings name. Nobody is asked yet.
+async fn collection(config: &Config, model: Model) -> Result<Collection, Error> {
+    let settings = Settings::read(config).await?;
+    let client = Client::new(&settings)?;
+    let Settings { tenant, database, batch, .. } = settings;
+    let place = Place { tenant, database, name: config.collection.clone() };
+    Ok(Collection::new(client, place, model, batch))
+}
+
 /// Does the work, or gives it up when its time has passed.
 async fn within<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Error> {
     match timeout(PATIENCE, work).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(Error::Unavailable(format!("no answer within {PATIENCE:?}"))),
+        Err(_) => Err(unanswered()),
     }
+}
+
+fn unanswered() -> Error {
+    Error::Unavailable(format!("no answer within {PATIENCE:?}"))
 }
 
 /// A limit that was bounded before; it fits.

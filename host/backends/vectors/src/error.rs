@@ -27,6 +27,9 @@ pub enum Error {
         /// What is configured now.
         given: Model,
     },
+    /// The store has no collection of that name; only opening a source gives this.
+    #[error("there is no collection {0:?}: vectors.collection names it")]
+    NoCollection(String),
     /// Worth one later retry. Carries the cause, for the log.
     #[error("the vector store is unavailable: {0}")]
     Unavailable(String),

@@ -12,11 +12,13 @@ mod fusion;
 mod lexical;
 mod limits;
 mod record;
+mod source;
 mod sqlite;
 
 pub use config::{Backend, Chroma, Config};
 pub use error::Error;
 pub use record::{Entry, Hit, Item, Match, Model, Page, Passage, Record};
+pub use source::Source;
 
 use futures_util::future::BoxFuture;
 use std::path::Path;

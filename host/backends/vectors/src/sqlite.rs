@@ -4,12 +4,15 @@
 //! an index would be to keep.
 //!
 //! Not here: threads, connections and time-outs (`corral-store`), the statements (`sqlite/rows.rs`,
-//! `sqlite/export.rs`), words (`sqlite/terms.rs`), the arithmetic (`direction.rs`, `sqlite/nearest.rs`).
+//! `sqlite/export.rs`), a file that is only read (`sqlite/source.rs`), words (`sqlite/terms.rs`), the arithmetic (`direction.rs`, `sqlite/nearest.rs`).
 
 mod export;
 mod nearest;
 mod rows;
+mod source;
 mod terms;
+
+pub use source::Source;
 
 use crate::{Entry, Error, Hit, Item, Model, Page, Passage, Record, direction::Direction};
 use corral_store::{Database, Schema, deadline};

@@ -14,6 +14,8 @@ mod models;
 mod python;
 #[path = "chroma/settings.rs"]
 mod settings;
+#[path = "chroma/sources.rs"]
+mod sources;
 
 mod conformance;
 

@@ -5,8 +5,12 @@
 mod conformance;
 
 use conformance::{all, entry, ids, item, model, with};
-use corral_vectors::{Backend, Config, Error, Model, Vectors};
-use std::fs;
+use corral_vectors::{Backend, Config, Error, Model, Source, Vectors};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 use tempfile::TempDir;
 
 conformance::suite!(new_store);
@@ -179,6 +183,72 @@ async fn an_export_goes_on_in_another_opening() {
     assert_eq!((first.records.len(), second.records.len(), second.next), (2, 1, None));
     let refused = vectors.export(Some("no cursor"), 2).await;
     assert!(matches!(refused, Err(Error::InvalidArgument(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_source_of_an_earlier_version_is_read_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("corral.db");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(include_str!("../src/sqlite/schema-1.sql")).unwrap();
+    file.execute_batch(
+        r#"CREATE TABLE schema_versions (part TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL);
+           INSERT INTO schema_versions VALUES ('vectors', 1);
+           INSERT INTO vector_collections VALUES (3, 'chat_documents', 'compass', 2);
+           INSERT INTO vector_passages VALUES (5, 3, 'p', 'x', '{"key": "value"}', 'text of x');
+           INSERT INTO vector_embeddings VALUES (5, x'0000803f00000000');"#,
+    )
+    .unwrap();
+    file.close().unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let before = fs::read(&path).unwrap();
+
+    let source = source(&path, &Config::default()).await.unwrap();
+    assert_eq!((source.model(), source.total().await.unwrap()), (&model(), 1));
+    let page = source.export(None, 10).await.unwrap();
+    assert_eq!((page.records[0].partition.as_str(), page.next), ("p", None));
+    assert_eq!(page.records[0].item, with(item("x", [1.0, 0.0]), &[("key", "value")]));
+    assert_eq!(source.records("p", vec!["x".to_owned()]).await.unwrap(), page.records);
+    drop(source);
+    assert!(fs::read(&path).unwrap() == before, "the file changed");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+#[tokio::test]
+async fn a_source_is_read_while_it_is_written_and_after_its_process_was_killed() {
+    let (vectors, folder) = new_store(model()).await;
+    vectors.upsert("p", vec![item("x", [1.0, 0.0])]).await.unwrap();
+    let left = tempfile::tempdir().unwrap();
+    for file in ["corral.db", "corral.db-wal"] {
+        fs::copy(folder.path().join(file), left.path().join(file)).unwrap();
+    }
+    for folder in [&folder, &left] {
+        let source = source(&folder.path().join("corral.db"), &Config::default()).await.unwrap();
+        assert_eq!(source.total().await.unwrap(), 1);
+        vectors.upsert("p", vec![item("y", [1.0, 0.0])]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_source_is_an_error_and_is_not_made() {
+    let (_vectors, folder) = new_store(model()).await;
+    let path = folder.path().join("corral.db");
+    let other = Config { collection: "chat_docments".to_owned(), ..Config::default() };
+    let missing = source(&path, &other).await.err();
+    assert!(matches!(&missing, Some(Error::NoCollection(name)) if name == "chat_docments"), "{missing:?}");
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let count = "SELECT count(*) FROM vector_collections";
+    assert_eq!(file.query_row(count, (), |row| row.get::<_, u32>(0)).unwrap(), 1);
+    file.execute("UPDATE schema_versions SET version = 99", ()).unwrap();
+    let newer = source(&path, &Config::default()).await.err().expect("an error").to_string();
+    assert!(newer.contains("version 99") && newer.contains("corral.db"), "{newer}");
+    let nowhere = folder.path().join("none.db");
+    let missing = source(&nowhere, &Config::default()).await.err().expect("an error").to_string();
+    assert!(missing.contains("none.db") && !nowhere.exists(), "{missing}");
+}
+
+async fn source(path: &Path, config: &Config) -> Result<Source, Error> {
+    Source::open(config, path, Model { name: "sextant".to_owned(), dimensions: 3 }).await
 }
 
 fn cosine_distance(one: &[f32], other: &[f32]) -> f64 {

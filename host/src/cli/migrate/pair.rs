@@ -5,7 +5,7 @@
 use super::{
     bar::Bar,
     state::State,
-    store::{Record, Store, Trouble, patiently},
+    store::{Page, Record, Source, Store, Trouble, patiently},
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -67,14 +67,14 @@ enum How {
 
 impl<S, T> Pair<'_, S, T>
 where
-    S: Store,
+    S: Source,
     T: Store<Record = S::Record>,
 {
     /// Copies what is left to copy. After each page the state says so.
     pub(super) async fn copy(&self, state: &mut State) -> anyhow::Result<()> {
         while !state.progress.all_copied {
             let cursor = state.progress.cursor.clone();
-            let (records, next) =
+            let Page { records, next } =
                 patiently(async || self.from.page(cursor.as_deref(), self.page).await).await?;
             let written = self.write(records).await?;
             for settled in self.settle(written).await? {
@@ -103,7 +103,7 @@ where
         let mut found = Comparison::default();
         let mut cursor: Option<String> = None;
         loop {
-            let (records, next) =
+            let Page { records, next } =
                 patiently(async || self.from.page(cursor.as_deref(), self.page).await).await?;
             self.settle(records).await?.into_iter().for_each(|settled| found.add(settled));
             self.bar.compared(found.records.len() as u64);
@@ -185,7 +185,7 @@ where
         let mut others = BTreeSet::new();
         let mut cursor: Option<String> = None;
         loop {
-            let (records, next) =
+            let Page { records, next } =
                 patiently(async || self.to.page(cursor.as_deref(), self.page).await).await?;
             let keys = records.iter().map(Record::key);
             others.extend(keys.filter(|key| !found.records.contains_key(key)));
@@ -235,7 +235,7 @@ fn overall(digests: impl Iterator<Item = [u8; 32]>) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn one<S: Store>(store: &S, record: &S::Record) -> Result<Option<S::Record>, Trouble> {
+async fn one<S: Source>(store: &S, record: &S::Record) -> Result<Option<S::Record>, Trouble> {
     let asked = slice::from_ref(record);
     let found = patiently(async || store.read(asked).await).await?;
     Ok(found.into_iter().next().flatten())

@@ -2,7 +2,7 @@
 
 use super::{
     place::Place,
-    store::{Record, Store, Trouble, at_first},
+    store::{Page, Record, Source, Store, Trouble, at_first},
 };
 use anyhow::Context;
 use corral_sessions::{Config, Error, Sessions};
@@ -22,16 +22,12 @@ pub(super) async fn open(place: &Place<Config>) -> anyhow::Result<Sessions> {
     Ok(sessions)
 }
 
-impl Store for Sessions {
+impl Source for Sessions {
     type Record = corral_sessions::Record;
 
-    async fn page(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<(Vec<Self::Record>, Option<String>), Trouble> {
+    async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Self::Record>, Trouble> {
         let page = self.export(cursor, limit).await?;
-        Ok((page.records, page.next))
+        Ok(Page { records: page.records, next: page.next })
     }
 
     async fn read(&self, records: &[Self::Record]) -> Result<Vec<Option<Self::Record>>, Trouble> {
@@ -39,6 +35,12 @@ impl Store for Sessions {
         stream::iter(reading).buffered(AT_ONCE).try_collect().await
     }
 
+    async fn total(&self) -> Result<Option<u64>, Trouble> {
+        Ok(None)
+    }
+}
+
+impl Store for Sessions {
     async fn write(&self, records: Vec<Self::Record>) -> Result<(), Trouble> {
         let writing = records.iter().map(|record| async { Ok(self.import(record).await?) });
         stream::iter(writing).buffer_unordered(AT_ONCE).try_collect().await
@@ -47,10 +49,6 @@ impl Store for Sessions {
     async fn remove(&self, record: &Self::Record) -> Result<(), Trouble> {
         self.delete(&record.session.id).await?;
         Ok(())
-    }
-
-    async fn total(&self) -> Result<Option<u64>, Trouble> {
-        Ok(None)
     }
 }
 

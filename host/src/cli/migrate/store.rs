@@ -4,28 +4,34 @@ use anyhow::anyhow;
 use backon::{ExponentialBuilder, Retryable};
 use std::time::Duration;
 
-/// Sessions, or passages.
-pub(super) trait Store {
+/// Sessions, or passages, that are read.
+pub(super) trait Source {
     type Record: Record;
 
-    /// Some records, and where to go on; nowhere at the end.
-    async fn page(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<(Vec<Self::Record>, Option<String>), Trouble>;
+    /// Some records: the first ones, or those where the page before says to go on.
+    async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Self::Record>, Trouble>;
 
     /// What is there of each, in their order.
     async fn read(&self, records: &[Self::Record]) -> Result<Vec<Option<Self::Record>>, Trouble>;
 
+    /// How many there are, if that can be had without reading them all.
+    async fn total(&self) -> Result<Option<u64>, Trouble>;
+}
+
+/// Where they are moved to.
+pub(super) trait Store: Source {
     /// Stores them in the place of what is there.
     async fn write(&self, records: Vec<Self::Record>) -> Result<(), Trouble>;
 
     /// Removes one that is there.
     async fn remove(&self, record: &Self::Record) -> Result<(), Trouble>;
+}
 
-    /// How many there are, if that can be had without reading them all.
-    async fn total(&self) -> Result<Option<u64>, Trouble>;
+/// Some of what a store keeps.
+pub(super) struct Page<R> {
+    pub(super) records: Vec<R>,
+    /// Where to go on; nowhere at the end.
+    pub(super) next: Option<String>,
 }
 
 /// One of what a store keeps.

@@ -4,7 +4,7 @@ use super::{
     bar::Bar,
     pair::Pair,
     state::{Progress, State},
-    store::{Record, Store, Trouble},
+    store::{Page, Record, Source, Store, Trouble},
 };
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -50,10 +50,10 @@ impl Record for Number {
     }
 }
 
-impl Store for Shelf {
+impl Source for Shelf {
     type Record = Number;
 
-    async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<(Vec<Number>, Option<String>), Trouble> {
+    async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Number>, Trouble> {
         if *self.away.borrow() > 0 {
             *self.away.borrow_mut() -= 1;
             return Err(Trouble::Passing("away".to_owned()));
@@ -61,7 +61,7 @@ impl Store for Shelf {
         *self.pages.borrow_mut() += 1;
         let after = cursor.unwrap_or_default();
         let kept = self.kept.borrow().clone();
-        let page: Vec<_> = kept
+        let records: Vec<_> = kept
             .into_iter()
             .filter(|(name, _)| name.as_str() > after)
             .take(limit as usize)
@@ -73,8 +73,8 @@ impl Store for Shelf {
                 None => self.kept.borrow_mut().remove(&name),
             };
         }
-        let next = (page.len() == limit as usize).then(|| page[page.len() - 1].name.clone());
-        Ok((page, next))
+        let next = (records.len() == limit as usize).then(|| records[records.len() - 1].name.clone());
+        Ok(Page { records, next })
     }
 
     async fn read(&self, records: &[Number]) -> Result<Vec<Option<Number>>, Trouble> {
@@ -83,6 +83,12 @@ impl Store for Shelf {
         Ok(records.iter().map(one).collect())
     }
 
+    async fn total(&self) -> Result<Option<u64>, Trouble> {
+        Ok(None)
+    }
+}
+
+impl Store for Shelf {
     async fn write(&self, records: Vec<Number>) -> Result<(), Trouble> {
         if records.iter().any(|record| self.refused.contains(&record.name)) {
             return Err(Trouble::Lasting("not that one".to_owned()));
@@ -94,10 +100,6 @@ impl Store for Shelf {
     async fn remove(&self, record: &Number) -> Result<(), Trouble> {
         self.kept.borrow_mut().remove(&record.name);
         Ok(())
-    }
-
-    async fn total(&self) -> Result<Option<u64>, Trouble> {
-        Ok(None)
     }
 }
 

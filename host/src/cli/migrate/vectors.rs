@@ -2,10 +2,10 @@
 
 use super::{
     place::Place,
-    store::{Record, Store, Trouble, at_first},
+    store::{self, Page, Record, Store, Trouble, at_first},
 };
 use anyhow::Context;
-use corral_vectors::{Config, Error, Model, Vectors};
+use corral_vectors::{Config, Error, Model, Source, Vectors};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Stores round embeddings; the cosine of two that mean the same is at least this.
@@ -27,13 +27,12 @@ pub(super) async fn open(place: &Place<Config>, model: &Model) -> anyhow::Result
         .with_context(|| format!("opening the passages at {}", place.name))
 }
 
-/// Opens the store at a place, whichever model its embeddings are of, and says which.
-pub(super) async fn open_any(place: &Place<Config>, likely: Model) -> anyhow::Result<(Vectors, Model)> {
-    match Vectors::open(&place.config, &place.file, likely.clone()).await {
-        Err(Error::OtherModel { stored, .. }) => Ok((open(place, &stored).await?, stored)),
-        // Any other error comes again, with the words for it.
-        Ok(_) | Err(_) => Ok((open(place, &likely).await?, likely)),
-    }
+/// Opens what there is at a place, whichever model its embeddings are of.
+pub(super) async fn open_source(place: &Place<Config>, likely: &Model) -> anyhow::Result<Source> {
+    at_first(async || Ok(Source::open(&place.config, &place.file, likely.clone()).await?))
+        .await
+        .map_err(anyhow::Error::from)
+        .with_context(|| format!("opening the passages at {}", place.name))
 }
 
 /// The model that the settings name, without loading it.
@@ -48,32 +47,39 @@ fn dimensions(folder: &Path) -> Option<u32> {
     config["hidden_size"].as_u64()?.try_into().ok()
 }
 
-impl Store for Vectors {
+impl store::Source for Source {
     type Record = corral_vectors::Record;
 
-    async fn page(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<(Vec<Self::Record>, Option<String>), Trouble> {
-        let page = self.export(cursor, limit).await?;
-        Ok((page.records, page.next))
+    async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Self::Record>, Trouble> {
+        Ok(self.export(cursor, limit).await?.into())
     }
 
     async fn read(&self, records: &[Self::Record]) -> Result<Vec<Option<Self::Record>>, Trouble> {
-        let mut partitions = BTreeMap::<_, Vec<String>>::new();
-        for record in records {
-            partitions.entry(&record.partition).or_default().push(record.item.id.clone());
-        }
-        let mut found = BTreeMap::new();
-        for (partition, ids) in partitions {
-            for record in self.records(partition, ids).await? {
-                found.insert(record.key(), record);
-            }
-        }
-        Ok(records.iter().map(|record| found.get(&record.key()).cloned()).collect())
+        by_partition(records, |partition, ids| self.records(partition, ids)).await
     }
 
+    async fn total(&self) -> Result<Option<u64>, Trouble> {
+        Ok(Some(self.total().await?))
+    }
+}
+
+impl store::Source for Vectors {
+    type Record = corral_vectors::Record;
+
+    async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Self::Record>, Trouble> {
+        Ok(self.export(cursor, limit).await?.into())
+    }
+
+    async fn read(&self, records: &[Self::Record]) -> Result<Vec<Option<Self::Record>>, Trouble> {
+        by_partition(records, |partition, ids| self.records(partition, ids)).await
+    }
+
+    async fn total(&self) -> Result<Option<u64>, Trouble> {
+        Ok(Some(self.total().await?))
+    }
+}
+
+impl Store for Vectors {
     async fn write(&self, records: Vec<Self::Record>) -> Result<(), Trouble> {
         Ok(self.import(records).await?)
     }
@@ -82,9 +88,32 @@ impl Store for Vectors {
         self.remove(&record.partition, vec![record.item.id.clone()]).await?;
         Ok(())
     }
+}
 
-    async fn total(&self) -> Result<Option<u64>, Trouble> {
-        Ok(Some(self.total().await?))
+/// Asks for what is there of each, partition by partition, and gives it in their order.
+async fn by_partition<'r, F>(
+    records: &'r [corral_vectors::Record],
+    ask: impl Fn(&'r str, Vec<String>) -> F,
+) -> Result<Vec<Option<corral_vectors::Record>>, Trouble>
+where
+    F: Future<Output = Result<Vec<corral_vectors::Record>, Error>>,
+{
+    let mut partitions = BTreeMap::<_, Vec<String>>::new();
+    for record in records {
+        partitions.entry(&record.partition).or_default().push(record.item.id.clone());
+    }
+    let mut found = BTreeMap::new();
+    for (partition, ids) in partitions {
+        for record in ask(partition, ids).await? {
+            found.insert(record.key(), record);
+        }
+    }
+    Ok(records.iter().map(|record| found.get(&record.key()).cloned()).collect())
+}
+
+impl From<corral_vectors::Page> for Page<corral_vectors::Record> {
+    fn from(corral_vectors::Page { records, next }: corral_vectors::Page) -> Self {
+        Self { records, next }
     }
 }
 
@@ -119,9 +148,10 @@ impl From<Error> for Trouble {
         let detail = error.to_string();
         match error {
             Error::Unavailable(_) => Self::Passing(detail),
-            Error::DimensionMismatch { .. } | Error::InvalidArgument(_) | Error::OtherModel { .. } => {
-                Self::Lasting(detail)
-            }
+            Error::DimensionMismatch { .. }
+            | Error::InvalidArgument(_)
+            | Error::OtherModel { .. }
+            | Error::NoCollection(_) => Self::Lasting(detail),
         }
     }
 }

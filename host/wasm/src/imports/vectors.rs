@@ -163,8 +163,10 @@ impl From<backend::Error> for Error {
         match error {
             backend::Error::DimensionMismatch { given, stored } => Self::DimensionMismatch((given, stored)),
             backend::Error::InvalidArgument(what) => Self::InvalidArgument(what),
-            // Only opening the store gives this one; a guest could do nothing about it.
-            backend::Error::OtherModel { .. } | backend::Error::Unavailable(_) => {
+            // Only opening the store gives the first two; a guest could do nothing about them.
+            backend::Error::OtherModel { .. }
+            | backend::Error::NoCollection(_)
+            | backend::Error::Unavailable(_) => {
                 tracing::warn!(cause = %error, "vector store unavailable");
                 Self::Unavailable
             }

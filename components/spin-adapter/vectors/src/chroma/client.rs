@@ -76,6 +76,9 @@ pub enum Failure {
         "the collection holds embeddings of {stored}, and here they are {given}: name another in chroma_collection"
     )]
     OtherModel { stored: Model, given: Model },
+    /// There is no collection of that name, and none is to be made.
+    #[error("ChromaDB has no collection {0:?}")]
+    NoCollection(String),
 }
 
 impl From<Failure> for Error {

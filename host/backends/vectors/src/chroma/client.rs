@@ -49,6 +49,9 @@ pub enum Failure {
     /// The collection is there, and another model's.
     #[error("{}", other_model(stored, given))]
     OtherModel { stored: Model, given: Model },
+    /// There is no collection of that name, and none is to be made.
+    #[error("ChromaDB has no collection {0:?}")]
+    NoCollection(String),
 }
 
 impl From<Failure> for Error {

@@ -1,7 +1,7 @@
 //! The collection on the server: found or made at the first contact, and again when it is gone.
 //!
 //! The model is recorded in its metadata. One without that record (made by another program) is taken
-//! if its dimension fits, and gets the record.
+//! if its dimension fits, and gets the record. Where it is only read, it is neither made nor recorded in.
 //!
 //! Not here: what is in it (`records.rs`).
 
@@ -22,6 +22,7 @@ pub struct Collection {
     name: String,
     model: Model,
     batch: usize,
+    only_read: bool,
     known: RwLock<Option<Arc<Known>>>,
 }
 
@@ -44,7 +45,12 @@ pub struct Place {
 impl Collection {
     pub fn new(client: Client, place: Place, model: Model, batch: usize) -> Self {
         let Place { tenant, database, name } = place;
-        Self { client, tenant, database, name, model, batch, known: RwLock::default() }
+        Self { client, tenant, database, name, model, batch, only_read: false, known: RwLock::default() }
+    }
+
+    /// The same collection as it is: nothing of it is made or changed.
+    pub fn only_read(self) -> Self {
+        Self { only_read: true, ..self }
     }
 
     pub fn dimensions(&self) -> u32 {
@@ -106,6 +112,7 @@ impl Collection {
     async fn resolve(&self) -> Result<Known, Failure> {
         let limits: Limits = self.client.get(&["pre-flight-checks"]).await?;
         let found = match self.client.get(&self.path(&[&self.name])).await {
+            Err(Failure::Missing) if self.only_read => Err(Failure::NoCollection(self.name.clone())),
             Err(Failure::Missing) => self.make().await,
             other => other,
         };
@@ -150,7 +157,7 @@ impl Collection {
         if stored.dimensions != given.dimensions || recorded.is_some_and(|name| name != given.name) {
             return Err(Failure::OtherModel { stored, given: given.clone() });
         }
-        if recorded.is_none() {
+        if recorded.is_none() && !self.only_read {
             // The server replaces all of the metadata, so what is there goes along.
             let record = json!({"new_metadata": self.record(metadata)});
             if let Err(failure) = self.client.put(&self.path(&[id]), &record).await {

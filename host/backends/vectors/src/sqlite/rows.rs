@@ -20,12 +20,7 @@ pub struct Place {
 
 /// The key of the collection. It is made if there is none, and refused if it is another model's.
 pub fn collection(at: &Transaction<'_>, name: &str, given: Model) -> Result<i64, Error> {
-    let stored = at
-        .query_row("SELECT key, model, dimensions FROM vector_collections WHERE name = ?1", [name], |row| {
-            Ok((row.get(0)?, Model { name: row.get(1)?, dimensions: row.get(2)? }))
-        })
-        .optional()?;
-    match stored {
+    match named(at, name)? {
         Some((key, stored)) if stored == given => Ok(key),
         Some((_, stored)) => Err(Error::OtherModel { stored, given }),
         None => {
@@ -36,6 +31,15 @@ pub fn collection(at: &Transaction<'_>, name: &str, given: Model) -> Result<i64,
             Ok(at.last_insert_rowid())
         }
     }
+}
+
+/// The key of the collection and its model, if there is one.
+pub fn named(at: &Transaction<'_>, name: &str) -> Result<Option<(i64, Model)>, Error> {
+    let mut statement =
+        at.prepare_cached("SELECT key, model, dimensions FROM vector_collections WHERE name = ?1")?;
+    let found = statement
+        .query_row([name], |row| Ok((row.get(0)?, Model { name: row.get(1)?, dimensions: row.get(2)? })));
+    Ok(found.optional()?)
 }
 
 pub fn upsert(at: &Transaction<'_>, place: &Place, items: Vec<Item>) -> Result<(), Error> {

@@ -95,7 +95,7 @@ async fn what_python_wrote_is_exported() {
     assert_eq!(found, [("a", "uuid-1"), ("a", "uuid-2"), ("a", "uuid-3"), ("b", "uuid-4")]);
 }
 
-async fn python(config: &Config, arguments: &[&str]) -> Value {
+pub async fn python(config: &Config, arguments: &[&str]) -> Value {
     let mut command = Command::new(corral_services::python().unwrap());
     let url = config.url.as_deref().unwrap();
     let output =
