@@ -164,9 +164,10 @@ impl Store {
             let mut raws: Vec<_> = both(partition, &ids).collect();
             raws.sort_unstable();
             raws.dedup();
-            let rows = self.rows(Some(partition), &raws, Parts::All).await?;
-            let mut records: Vec<_> =
-                rows.into_iter().map(|row| row.into_record(partition.to_owned())).collect();
+            // A partition may be another program's number, which only moving takes for one.
+            let rows = self.rows(None, &raws, Parts::All).await?;
+            let here = rows.into_iter().filter(|row| row.named().as_deref() == Some(partition));
+            let mut records: Vec<_> = here.map(|row| row.into_record(partition.to_owned())).collect();
             records.sort_by(|one, other| one.item.id.cmp(&other.item.id));
             Ok(records)
         })

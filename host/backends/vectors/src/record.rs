@@ -110,6 +110,8 @@ impl Record {
 pub struct Page {
     /// In an order that only the store knows.
     pub records: Vec<Record>,
+    /// How many further ones are left out, because they name no partition: another program's.
+    pub skipped: u64,
     /// Where the next page begins; none at the end. It is valid after a restart too.
     pub next: Option<String>,
 }

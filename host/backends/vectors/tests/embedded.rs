@@ -206,7 +206,7 @@ async fn a_source_of_an_earlier_version_is_read_and_left_as_it_is() {
     let source = source(&path, &Config::default()).await.unwrap();
     assert_eq!((source.model(), source.total().await.unwrap()), (&model(), 1));
     let page = source.export(None, 10).await.unwrap();
-    assert_eq!((page.records[0].partition.as_str(), page.next), ("p", None));
+    assert_eq!((page.records[0].partition.as_str(), page.next, page.skipped), ("p", None, 0));
     assert_eq!(page.records[0].item, with(item("x", [1.0, 0.0]), &[("key", "value")]));
     assert_eq!(source.records("p", vec!["x".to_owned()]).await.unwrap(), page.records);
     drop(source);

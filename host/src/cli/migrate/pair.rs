@@ -36,6 +36,8 @@ pub(super) struct Comparison {
     pub(super) changed: u64,
     /// Removed from the destination, because they went away at the source.
     pub(super) gone: u64,
+    /// At the source, but of no session.
+    pub(super) skipped: u64,
     /// At the destination, and not at the source.
     pub(super) only_there: u64,
 }
@@ -74,7 +76,8 @@ where
     pub(super) async fn copy(&self, state: &mut State) -> anyhow::Result<()> {
         while !state.progress.all_copied {
             let cursor = state.progress.cursor.clone();
-            let Page { records, next } =
+            // What is skipped, the comparison meets again, and counts.
+            let Page { records, next, skipped: _ } =
                 patiently(async || self.from.page(cursor.as_deref(), self.page).await).await?;
             let written = self.write(records).await?;
             for settled in self.settle(written).await? {
@@ -103,8 +106,9 @@ where
         let mut found = Comparison::default();
         let mut cursor: Option<String> = None;
         loop {
-            let Page { records, next } =
+            let Page { records, next, skipped } =
                 patiently(async || self.from.page(cursor.as_deref(), self.page).await).await?;
+            found.skipped += skipped;
             self.settle(records).await?.into_iter().for_each(|settled| found.add(settled));
             self.bar.compared(found.records.len() as u64);
             cursor = next;
@@ -185,7 +189,7 @@ where
         let mut others = BTreeSet::new();
         let mut cursor: Option<String> = None;
         loop {
-            let Page { records, next } =
+            let Page { records, next, skipped: _ } =
                 patiently(async || self.to.page(cursor.as_deref(), self.page).await).await?;
             let keys = records.iter().map(Record::key);
             others.extend(keys.filter(|key| !found.records.contains_key(key)));

@@ -22,6 +22,8 @@ pub(super) struct Report {
     /// Went away at the source while this ran.
     gone: u64,
     failed: Vec<Failure>,
+    /// Of no session, and left at the source.
+    skipped: u64,
     /// At the destination, and not at the source.
     only_at_destination: u64,
     /// SHA-256 over the sorted digests of what was compared.
@@ -47,8 +49,9 @@ impl Report {
             compared: comparison.count(),
             changed: progress.changed + comparison.changed,
             gone: progress.gone + comparison.gone,
-            equal: digest_from == digest_to && comparison.failed.is_empty(),
+            equal: digest_from == digest_to && comparison.failed.is_empty() && comparison.skipped == 0,
             failed: comparison.failed,
+            skipped: comparison.skipped,
             only_at_destination: comparison.only_there,
             digest_from,
             digest_to,
@@ -84,6 +87,10 @@ impl Report {
                 "at the destination only: there before, or gone at the source after copying",
             ),
             (self.failed.len() as u64, "NOT moved; the same command tries them again"),
+            (
+                self.skipped,
+                "NOT moved, because they belong to no session: their metadata has no chat_id that names one",
+            ),
         ];
         lines.extend(
             counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),

@@ -27,7 +27,7 @@ impl Source for Sessions {
 
     async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Self::Record>, Trouble> {
         let page = self.export(cursor, limit).await?;
-        Ok(Page { records: page.records, next: page.next })
+        Ok(Page { records: page.records, next: page.next, skipped: 0 })
     }
 
     async fn read(&self, records: &[Self::Record]) -> Result<Vec<Option<Self::Record>>, Trouble> {

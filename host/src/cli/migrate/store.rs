@@ -32,6 +32,8 @@ pub(super) struct Page<R> {
     pub(super) records: Vec<R>,
     /// Where to go on; nowhere at the end.
     pub(super) next: Option<String>,
+    /// What is there beside the records and is of no session, so that it cannot be moved.
+    pub(super) skipped: u64,
 }
 
 /// One of what a store keeps.

@@ -3,6 +3,7 @@
 use super::{
     bar::Bar,
     pair::Pair,
+    report::Report,
     state::{Progress, State},
     store::{Page, Record, Source, Store, Trouble},
 };
@@ -16,6 +17,8 @@ struct Shelf {
     after_page: RefCell<Vec<(String, Option<u8>)>>,
     /// Names that it does not take.
     refused: Vec<String>,
+    /// How much each page leaves out.
+    skipped: u64,
     /// Calls that fail before one succeeds.
     away: RefCell<u32>,
     pages: RefCell<u32>,
@@ -74,7 +77,7 @@ impl Source for Shelf {
             };
         }
         let next = (records.len() == limit as usize).then(|| records[records.len() - 1].name.clone());
-        Ok(Page { records, next })
+        Ok(Page { records, next, skipped: self.skipped })
     }
 
     async fn read(&self, records: &[Number]) -> Result<Vec<Option<Number>>, Trouble> {
@@ -156,6 +159,20 @@ async fn one_refused_record_leaves_the_others_be() {
         (comparison.failed[0].record.as_str(), comparison.failed[0].reason.as_str()),
         ("c", "not that one")
     );
+}
+
+#[tokio::test]
+async fn what_is_of_no_session_is_counted_and_the_places_are_not_the_same() {
+    let (from, to) = (Shelf { skipped: 2, ..Shelf::of(&FIVE) }, Shelf::default());
+    let folder = tempfile::tempdir().unwrap();
+    let (mut state, bar) = (state(&folder), Bar::new("numbers", None));
+    let pair = Pair { from: &from, to: &to, page: 3, bar: &bar };
+    pair.copy(&mut state).await.unwrap();
+    let comparison = pair.compare().await.unwrap();
+    assert_eq!((comparison.skipped, comparison.count()), (4, 5));
+    assert!(!Report::new("numbers", ["here", "there"], &state.progress, comparison).all_well());
+    let whole = Pair { from: &to, ..pair }.compare().await.unwrap();
+    assert!(Report::new("numbers", ["here", "there"], &state.progress, whole).all_well());
 }
 
 #[tokio::test]

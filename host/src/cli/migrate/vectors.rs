@@ -112,8 +112,8 @@ where
 }
 
 impl From<corral_vectors::Page> for Page<corral_vectors::Record> {
-    fn from(corral_vectors::Page { records, next }: corral_vectors::Page) -> Self {
-        Self { records, next }
+    fn from(corral_vectors::Page { records, next, skipped }: corral_vectors::Page) -> Self {
+        Self { records, next, skipped }
     }
 }
 

@@ -8,10 +8,9 @@ use super::{
     client::Failure,
     wire::{Ids, Parts},
 };
-use crate::Page;
+use crate::{Page, limits};
 use serde_json::json;
 use std::sync::{Arc, PoisonError};
-use tracing::warn;
 
 /// How many ids one request reads, and how many of those it has read before: pages that somebody's
 /// deletions shifted by less have no gap.
@@ -23,7 +22,7 @@ const RECORDS: usize = 500;
 pub type Listing = Arc<Vec<String>>;
 
 impl Store {
-    /// A page may be empty without being the last: records that name no partition are left out.
+    /// A page may be empty without being the last: records that name no partition are skipped.
     pub(super) async fn page_of_all(&self, cursor: Option<&str>, limit: usize) -> Result<Page, Failure> {
         let listing = self.listing(cursor).await?;
         let after = cursor.map_or(0, |last| listing.partition_point(|id| id.as_str() <= last));
@@ -33,18 +32,16 @@ impl Store {
         let records: Vec<_> = rows
             .into_iter()
             .filter_map(|row| {
-                let partition = row.partition()?.to_owned();
+                let partition = row.named().filter(|name| limits::check_partition(name).is_ok())?;
                 Some(row.into_record(partition))
             })
             .collect();
-        if records.len() < found {
-            warn!(records = found - records.len(), "records without a chat_id are not exported");
-        }
+        let skipped = (found - records.len()) as u64;
         let next = ids.last().filter(|_| after + ids.len() < listing.len()).cloned();
         if next.is_none() {
             *self.listing.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        Ok(Page { records, next })
+        Ok(Page { records, next, skipped })
     }
 
     /// Kept from the first page to the last; read anew by a program that goes on with a cursor.

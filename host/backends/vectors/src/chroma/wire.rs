@@ -111,6 +111,11 @@ impl Row {
         self.metadata.get(PARTITION).and_then(Value::as_str)
     }
 
+    /// The same for moving, which takes a number for its JSON, as of other metadata.
+    pub fn named(&self) -> Option<String> {
+        self.metadata.get(PARTITION).filter(|value| value.is_string() || value.is_number()).cloned().map(text)
+    }
+
     pub fn into_passage(self, partition: &str) -> Passage {
         let id = Key::of(partition, self.raw).id;
         Passage { id, text: self.text, metadata: entries(self.metadata) }

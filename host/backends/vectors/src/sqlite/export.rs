@@ -33,14 +33,14 @@ pub fn page(
     while let Some(row) = rows.next()? {
         rows::check(deadline)?;
         if records.len() == limit || bytes > PAGE_BYTES {
-            return Ok(Page { records, next: last });
+            return Ok(Page { records, next: last, skipped: 0 });
         }
         let record = Record { partition: row.get(4)?, item: item(row)? };
         bytes += record.item.text.len();
         records.push(record);
         last = Some(row.get::<_, i64>(5)?.to_string());
     }
-    Ok(Page { records, next: None })
+    Ok(Page { records, next: None, skipped: 0 })
 }
 
 pub fn records(at: &Transaction<'_>, place: &Place, mut ids: Vec<String>) -> Result<Vec<Record>, Error> {

@@ -24,7 +24,7 @@ async fn another_programs_collection_is_read_and_gets_no_record_of_a_model() {
     assert_eq!((likely.model(), likely.total().await.unwrap()), (&model(), 4));
     let page = likely.export(None, 100).await.unwrap();
     assert_eq!(names(&page.records), [("a", "uuid-1"), ("a", "uuid-2"), ("a", "uuid-3"), ("b", "uuid-4")]);
-    assert_eq!(page.next, None);
+    assert_eq!((page.next, page.skipped), (None, 0));
     let other = source(&config, Model { dimensions: 3, ..model() }).await.unwrap();
     assert_eq!(other.model().dimensions, 2);
     assert_eq!(other.export(None, 100).await.unwrap().records, page.records);
@@ -39,6 +39,21 @@ async fn a_source_says_which_model_it_is_of() {
     assert_eq!(source.model(), &model());
     let record = &source.records("p", vec!["x".to_owned()]).await.unwrap()[0];
     assert_eq!((record.item.text.as_str(), source.total().await.unwrap()), ("text of x", 1));
+}
+
+#[tokio::test]
+async fn a_number_is_a_partitions_name_and_what_has_none_is_counted() {
+    let config = new_collection().await;
+    python(&config, &["fill", "l2"]).await;
+    python(&config, &["stray", "7"]).await;
+    let source = source(&config, model()).await.unwrap();
+    let page = source.export(None, 100).await.unwrap();
+    assert_eq!((page.skipped, source.total().await.unwrap()), (3, 8));
+    let (name, record) = (("7", "uuid-5"), page.records.last().unwrap());
+    assert_eq!((names(&page.records).last(), record.item.text.as_str()), (Some(&name), "of a number"));
+    let again = |partition| source.records(partition, vec!["uuid-5".to_owned()]);
+    assert_eq!(again("7").await.unwrap(), std::slice::from_ref(record));
+    assert_eq!(again("a").await.unwrap(), []);
 }
 
 #[tokio::test]
