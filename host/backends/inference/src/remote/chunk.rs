@@ -47,12 +47,14 @@ impl Chunk {
         };
         let Delta { content, tool_calls, reasoning_content, reasoning } = choice.delta.unwrap_or_default();
         let thinks = [reasoning_content, reasoning].into_iter().flatten().any(|thought| !thought.is_empty());
+        // Some servers write none as an empty one.
+        let reason = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty());
         Ok(Self {
             text: content.or(choice.text).unwrap_or_default(),
             thinks,
             calls: tool_calls.unwrap_or_default(),
             scores: choice.logprobs.map(LogProbs::into_scores).unwrap_or_default(),
-            finish: choice.finish_reason.as_deref().map(finish).transpose()?,
+            finish: reason.map(finish).transpose()?,
             tokens,
         })
     }

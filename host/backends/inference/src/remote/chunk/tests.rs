@@ -26,6 +26,14 @@ fn text_comes_from_chats_and_from_prompts() {
 }
 
 #[test]
+fn an_empty_reason_ends_nothing() {
+    let ollama = json!({"choices": [{"index": 0, "finish_reason": "", "delta": {"content": "Hé"}}]});
+    assert_eq!(parse(&ollama), Ok(text("Hé")));
+    let role = json!({"choices": [{"index": 0, "finish_reason": "", "delta": {"content": ""}}]});
+    assert!(!parse(&role).unwrap().is_token());
+}
+
+#[test]
 fn thoughts_are_noted_and_not_told() {
     for field in ["reasoning_content", "reasoning"] {
         let chunk = parse(&json!({"choices": [{"delta": {field: "Hm"}}]})).unwrap();
