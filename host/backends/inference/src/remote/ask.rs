@@ -65,7 +65,8 @@ pub(super) async fn open(
         let turn = attempts.turn()?;
         let sent = Instant::now();
         let asked = timeout(patience, first(shared, question, limit, &turn, begun)).await;
-        match asked.unwrap_or_else(|_| Err(Failure::Failed(format!("no token within {patience:?}")))) {
+        let late = Failure::Late { what: "token", within: patience };
+        match asked.unwrap_or(Err(late)) {
             Ok((stream, first)) => {
                 shared.pool.remember(owner, &turn);
                 return Ok(Opened { turn, stream, first, sent });

@@ -112,7 +112,7 @@ async fn within(request: RequestBuilder) -> Result<Answer, Failure> {
     let exchange = async { read(request.send().await.map_err(Failure::lost)?).await };
     match timeout(PATIENCE, exchange).await {
         Ok(answer) => answer,
-        Err(_elapsed) => Err(Failure::Failed(format!("no answer within {PATIENCE:?}"))),
+        Err(_elapsed) => Err(Failure::Late { what: "answer", within: PATIENCE }),
     }
 }
 

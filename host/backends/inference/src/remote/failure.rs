@@ -20,6 +20,10 @@ pub(super) enum Failure {
     /// The server has no place. Another may have one.
     #[error("the server has no place")]
     Busy { retry_after: Duration },
+    /// The server has more to do than it does in that time, or hangs. Another may be quicker; this one would
+    /// have the request behind all others.
+    #[error("no {what} within {within:?}")]
+    Late { what: &'static str, within: Duration },
     /// The server is not set up for this. Another may be.
     #[error("{0}")]
     Unfit(String),
@@ -36,6 +40,8 @@ impl From<Failure> for Error {
                 Self::ContextOverflow { need, have: context.saturating_sub(1) }
             }
             Failure::Busy { retry_after } => Self::Overloaded { retry_after },
+            // Who comes back earlier finds the same queue.
+            Failure::Late { within, .. } => Self::Overloaded { retry_after: within.max(SOON) },
             Failure::Unfit(cause) | Failure::Failed(cause) => Self::Unavailable(cause),
         }
     }

@@ -171,8 +171,11 @@ impl Attempts<'_> {
         };
         match failure {
             Failure::Refused(_) | Failure::Overflow { .. } => false,
-            // The same server would say the same, and one that is full said when to come back.
-            Failure::Busy { .. } | Failure::Unfit(_) => self.pool.upstreams.iter().enumerate().any(untried),
+            // The same server would say the same, and one that is full said when to come back. One that is
+            // late would have the request at the end of its queue.
+            Failure::Busy { .. } | Failure::Late { .. } | Failure::Unfit(_) => {
+                self.pool.upstreams.iter().enumerate().any(untried)
+            }
             Failure::Failed(_) => true,
         }
     }

@@ -86,7 +86,7 @@ impl Upstream {
         let rest = match failure {
             Failure::Refused(_) | Failure::Overflow { .. } => return,
             Failure::Busy { retry_after } => (*retry_after).min(LONGEST_REST),
-            Failure::Unfit(_) | Failure::Failed(_) => {
+            Failure::Late { .. } | Failure::Unfit(_) | Failure::Failed(_) => {
                 self.suspicion.notify_one();
                 rest
             }

@@ -120,6 +120,25 @@ async fn a_full_server_that_is_alone_is_not_pressed() {
 }
 
 #[tokio::test]
+async fn a_late_server_is_left_for_another_and_not_asked_again() {
+    let (late, good) = (Stub::start(Kind::LlamaServer).await, Stub::start(Kind::LlamaServer).await);
+    let _held = late.feeds();
+    let hasty = |stubs: &[&Stub]| {
+        let base = patient(stubs, 5);
+        let first_token_timeout = Duration::from_millis(300);
+        Config { remote: RemoteConfig { first_token_timeout, ..base.remote }, ..base }
+    };
+    let alone = start(&hasty(&[&late])).await;
+    let refused = answer(&alone, Options::default()).await.err();
+    assert_eq!(refused, Some(Error::Overloaded { retry_after: Duration::from_secs(1) }));
+    assert_eq!(late.questions().len(), 1, "its place in the queue is lost once");
+    let both = start(&hasty(&[&late, &good])).await;
+    while late.questions().len() < 2 {
+        assert_eq!(answer(&both, Options::default()).await.unwrap().text, "Hi");
+    }
+}
+
+#[tokio::test]
 async fn no_try_begins_after_the_deadline() {
     let stub = Stub::start(Kind::LlamaServer).await;
     stub.answer(|_| broken());

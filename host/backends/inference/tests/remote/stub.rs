@@ -115,16 +115,16 @@ impl Stub {
     }
 
     /// Answers questions with streams that the test feeds.
-    pub fn feeds(&self) -> mpsc::UnboundedReceiver<Feeder> {
+    pub fn feeds(&self) -> Feeds {
         self.fed(Reply::Stream)
     }
 
     /// As `feeds`, and not even the head comes before the first piece.
-    pub fn late_feeds(&self) -> mpsc::UnboundedReceiver<Feeder> {
+    pub fn late_feeds(&self) -> Feeds {
         self.fed(Reply::Late)
     }
 
-    fn fed(&self, reply: fn(Feed) -> Reply) -> mpsc::UnboundedReceiver<Feeder> {
+    fn fed(&self, reply: fn(Feed) -> Reply) -> Feeds {
         let (feeders, received) = mpsc::unbounded_channel();
         self.answer(move |_| {
             let (sender, rest) = mpsc::unbounded_channel();
@@ -196,6 +196,9 @@ type Piece = Result<Bytes, std::io::Error>;
 
 /// Feeds a stream.
 pub struct Feeder(mpsc::UnboundedSender<Piece>);
+
+/// The feeders of the streams that were asked for.
+pub type Feeds = mpsc::UnboundedReceiver<Feeder>;
 
 /// A stream that is fed.
 pub struct Feed {
