@@ -12,6 +12,8 @@ use super::failure::Failure;
 const EVENT_BYTES: usize = 256 << 10;
 /// The longest stream.
 const STREAM_BYTES: usize = 64 << 20;
+/// May be before the first line, and means nothing there.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Bytes in, the data of events out.
 #[derive(Debug, Default)]
@@ -55,6 +57,7 @@ impl Events {
         if line.is_empty() {
             self.complete.extend(self.data.take());
         }
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         // Comments, which keep connections alive, and other fields.
         let Some(value) = line.strip_prefix(b"data:") else { return Ok(()) };
         let value = value.strip_prefix(b" ").unwrap_or(value);

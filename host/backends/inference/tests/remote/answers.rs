@@ -86,8 +86,8 @@ async fn characters_and_lines_may_come_in_any_pieces() {
     let remote = remote(&[&stub]).await;
     let asked = tokio::spawn(async move { answer(&remote, Options::default()).await });
     let feeder = feeds.recv().await.unwrap();
-    // Written out, for JSON as it is mostly written would escape these characters.
-    let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"é🐎\"}}]}\r\n\r\n: still there\n\n\
+    // After a byte-order mark. Written out, for JSON as it is mostly written would escape these characters.
+    let stream = "\u{feff}data: {\"choices\":[{\"delta\":{\"content\":\"é🐎\"}}]}\r\n\r\n: still there\n\n\
         data: {\"choices\":[{\"delta\":{\"content\":\"\\ud83d\\udc0e\"},\"finish_reason\":\"stop\"}]}\n\n\
         data: [DONE]\n\n";
     for byte in stream.as_bytes() {
