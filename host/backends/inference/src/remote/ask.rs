@@ -83,14 +83,26 @@ async fn first(
     turn: &Turn,
     begun: &mut Begun,
 ) -> Result<(Stream, Chunk), Failure> {
-    let Turn { upstream, facts, .. } = turn;
-    let mut stream = match request(shared, question, limit, upstream, facts).await {
-        // Some servers refuse what would only end early: an answer longer than the context has room for.
+    match token(shared, question, limit, turn, begun).await {
+        // Some servers refuse what would only end early: an answer longer than the context has room for, or
+        // one that would fill it to its end.
         Err(Failure::Overflow { need, context }) if need < context => {
-            request(shared, question, limit.min(context - need), upstream, facts).await?
+            let room = (context - need - 1).max(1);
+            token(shared, question, limit.min(room), turn, begun).await
         }
-        stream => stream?,
-    };
+        first => first,
+    }
+}
+
+async fn token(
+    shared: &Shared,
+    question: &Question,
+    limit: u32,
+    turn: &Turn,
+    begun: &mut Begun,
+) -> Result<(Stream, Chunk), Failure> {
+    let Turn { upstream, facts, .. } = turn;
+    let mut stream = request(shared, question, limit, upstream, facts).await?;
     begun.well();
     while let Some(chunk) = stream.next().await? {
         if chunk.is_token() {

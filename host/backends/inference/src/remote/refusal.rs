@@ -91,20 +91,30 @@ impl<'a> Told<'a> {
 }
 
 /// "This model's maximum context length is 4096 tokens", "the model's context length is only 4096 tokens",
-/// and a Corral's "context length leaves room for 4095 prompt tokens".
+/// SGLang's "maximum context length of 4096 tokens" and "context length (4096 tokens)", and a Corral's
+/// "context length leaves room for 4095 prompt tokens".
 fn context_in(words: &str) -> Option<u32> {
     if let Some((_, after)) = words.split_once("leaves room for ") {
         return leading(after)?.checked_add(1);
     }
-    let (_, after) = words.split_once("context length is ")?;
-    leading(after.strip_prefix("only ").unwrap_or(after))
+    let before = ["context length is only ", "context length is ", "context length of ", "context length ("];
+    before.iter().find_map(|marker| leading(words.split_once(marker)?.1))
 }
 
-/// "5000 input tokens", "(4500 in the messages, 500 in the completion)", "resulted in 5000 tokens".
+/// "5000 input tokens", "(4500 in the messages, 500 in the completion)", "300 tokens from the input
+/// messages", "The input (5000 tokens)", "resulted in 5000 tokens".
 fn prompt_in(words: &str) -> Option<u32> {
-    let before = [" input tokens", " in the messages", " in the prompt", " in your prompt", " of text input"];
-    let found = before.iter().find_map(|marker| trailing(words.split_once(marker)?.0));
-    found.or_else(|| leading(words.split_once("resulted in ")?.1))
+    let behind = [
+        " input tokens",
+        " in the messages",
+        " in the prompt",
+        " in your prompt",
+        " of text input",
+        " tokens from the input",
+    ];
+    let before = ["The input (", "resulted in "];
+    let found = behind.iter().find_map(|marker| trailing(words.split_once(marker)?.0));
+    found.or_else(|| before.iter().find_map(|marker| leading(words.split_once(marker)?.1)))
 }
 
 fn leading(text: &str) -> Option<u32> {

@@ -64,17 +64,24 @@ async fn an_overflow_comes_back_with_both_counts() {
 
 #[tokio::test]
 async fn an_answer_that_was_asked_too_long_is_asked_shorter() {
-    let stub = Stub::start(Kind::Plain).await;
-    let words = "This model's maximum context length is 600 tokens. However, you requested 700 tokens (500 in \
+    let vllm = "This model's maximum context length is 600 tokens. However, you requested 700 tokens (500 in \
         the messages, 200 in the completion). Please reduce the length of the messages or completion.";
-    stub.answer(move |seen| match seen.body["max_tokens"].as_u64() {
-        Some(..=100) => Reply::events(&[text("Hi"), end("length")]),
-        _ => Reply::json(400, &told(words, 400)),
-    });
-    let remote = remote(&[&stub]).await;
-    let options = Options { max_tokens: Some(200), ..Options::default() };
-    assert_eq!(answer(&remote, options).await.unwrap().text, "Hi");
-    assert_eq!(stub.questions()[1]["max_tokens"], 100);
+    let sglang = "Requested token count exceeds the model's maximum context length of 600 tokens. You \
+        requested a total of 700 tokens: 500 tokens from the input messages and 200 tokens for the completion.";
+    let ways: [fn(&Value) -> Reply; 2] =
+        [|refusal| Reply::json(400, refusal), |refusal| Reply::events(std::slice::from_ref(refusal))];
+    for (words, refuse) in [(vllm, ways[0]), (vllm, ways[1]), (sglang, ways[0]), (sglang, ways[1])] {
+        let stub = Stub::start(Kind::Plain).await;
+        stub.answer(move |seen| match seen.body["max_tokens"].as_u64() {
+            // It refuses what would fill the context.
+            Some(..100) => Reply::events(&[text("Hi"), end("length")]),
+            _ => refuse(&told(words, 400)),
+        });
+        let remote = remote(&[&stub]).await;
+        let options = Options { max_tokens: Some(200), ..Options::default() };
+        assert_eq!(answer(&remote, options).await.unwrap().text, "Hi", "{words}");
+        assert_eq!(stub.questions()[1]["max_tokens"], 99);
+    }
 }
 
 #[tokio::test]

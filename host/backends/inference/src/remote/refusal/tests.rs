@@ -54,6 +54,15 @@ fn an_overflow_has_the_counts_of_the_body() {
             3000,
             2048,
         ),
+        (
+            "Requested token count exceeds the model's maximum context length of 4096 tokens. You requested a \
+             total of 4300 tokens: 300 tokens from the input messages and 4000 tokens for the completion. \
+             Please reduce the number of tokens in the input messages or the completion to fit within the \
+             limit.",
+            300,
+            4096,
+        ),
+        ("The input (5000 tokens) is longer than the model's context length (4096 tokens).", 5000, 4096),
         ("the prompt does not fit into the context size", 1000, 1000),
     ] {
         assert_eq!(of(400, &said(words)), counted(need, context), "{words}");
