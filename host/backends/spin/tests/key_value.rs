@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed call is a failed test")]
 
 use corral_spin::key_value::{Error, Place, Store};
+use std::{fs, path::Path, time::Duration};
 
 async fn promises(store: &Store) {
     let text = |value: &str| Some(value.as_bytes().to_vec());
@@ -56,6 +57,28 @@ async fn a_file_keeps_what_it_promises_and_its_labels_apart() {
     drop(place);
     let again = Place::file(&path).unwrap();
     assert_eq!(again.store("default").get("count").await.unwrap(), Some(b"-2".to_vec()));
+}
+
+#[tokio::test]
+async fn what_is_deleted_leaves_the_file_and_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Place::file(&folder.path().join("sqlite_key_value.db")).unwrap().store("default");
+    let canary = b"a canary that sings in the mine";
+    store.set(vec![("canary".into(), canary.repeat(1000))]).await.unwrap();
+    assert!(on_disk(folder.path(), canary), "where it would be found");
+    store.delete(vec!["canary".into()]).await.unwrap();
+    for _ in 0..200 {
+        if !on_disk(folder.path(), canary) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("still on the disk");
+}
+
+fn on_disk(folder: &Path, text: &[u8]) -> bool {
+    let files = fs::read_dir(folder).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    files.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text))
 }
 
 #[tokio::test]

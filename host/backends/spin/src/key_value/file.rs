@@ -51,7 +51,7 @@ impl File {
     pub(super) async fn delete(&self, store: &str, keys: Vec<String>) -> Result<(), Error> {
         let store = store.to_owned();
         self.0
-            .write(deadline(), move |at| {
+            .erase(deadline(), move |at| {
                 let mut delete =
                     at.prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?;
                 for key in keys {
