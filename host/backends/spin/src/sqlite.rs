@@ -3,10 +3,12 @@
 //! The SQL is theirs, so it is held in bounds: a statement is interrupted when its time is over, its rows have a
 //! largest size, and it can reach no other file.
 
+mod bounds;
+
 use crate::{MAX_ANSWER, PATIENCE};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, Row, Statement,
-    hooks::{AuthAction, AuthContext, Authorization},
+    config::DbConfig,
     params_from_iter,
     types::{ToSqlOutput, Value as Stored, ValueRef},
 };
@@ -129,27 +131,10 @@ fn open(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
-    connection.authorizer(Some(authorize))?;
+    // Not even its own tables' inner form may be written by hand.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.authorizer(Some(bounds::authorize))?;
     Ok(connection)
-}
-
-/// Other files are out of reach: `ATTACH`, and with it `VACUUM INTO`, may only name none or memory.
-fn authorize(context: AuthContext<'_>) -> Authorization {
-    match context.action {
-        AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => Authorization::Deny,
-        // An ATTACH whose name is no literal: which file it is comes out when it is done, and then nobody asks.
-        AuthAction::Unknown { .. } => Authorization::Deny,
-        AuthAction::Pragma { pragma_name, pragma_value: Some(_) }
-            if pragma_name.eq_ignore_ascii_case("temp_store_directory")
-                || pragma_name.eq_ignore_ascii_case("data_store_directory") =>
-        {
-            Authorization::Deny
-        }
-        AuthAction::Function { function_name } if function_name.eq_ignore_ascii_case("load_extension") => {
-            Authorization::Deny
-        }
-        _ => Authorization::Allow,
-    }
 }
 
 fn run(connection: &Connection, statement: &str, parameters: &[Value]) -> Result<Answer, Error> {
@@ -263,10 +248,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_the_whole_process_has_in_common_is_out_of_reach() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(&folder.path().join("own.db"));
+        let statements = [
+            "PRAGMA hard_heap_limit = 1",
+            "PRAGMA soft_heap_limit = 1",
+            "PRAGMA main.hard_heap_limit(1)",
+            "SELECT * FROM pragma_soft_heap_limit",
+            "PRAGMA temp_store_directory = '/tmp'",
+            "PRAGMA temp_store_directory",
+            "PRAGMA database_list",
+            "SELECT file FROM pragma_database_list",
+            "PRAGMA threads = 8",
+            "PRAGMA mmap_size = 1000000",
+            "PRAGMA cache_size = -1000000",
+            "PRAGMA temp_store = memory",
+            "PRAGMA journal_mode = off",
+            "PRAGMA locking_mode = exclusive",
+            "PRAGMA writable_schema = on",
+            "SELECT load_extension('x')",
+        ];
+        for statement in statements {
+            let refused = ask(&database, statement).await.unwrap_err().to_string();
+            assert!(refused.contains("authoriz") || refused.contains("prohibited"), "{statement}: {refused}");
+        }
+        ask(&database, "CREATE VIRTUAL TABLE words USING fts5 (text)").await.unwrap();
+        let refused = ask(&database, "DELETE FROM words_data").await.unwrap_err().to_string();
+        assert!(refused.contains("may not be modified"), "{refused}");
+    }
+
+    #[tokio::test]
     async fn what_concerns_the_own_file_is_done() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::new(&folder.path().join("own.db"));
         let statements = [
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
             "CREATE TABLE here (a INTEGER PRIMARY KEY, b TEXT)",
             "CREATE INDEX by_b ON here (b)",
             "CREATE VIEW seen AS SELECT b FROM here",
@@ -286,6 +304,16 @@ mod tests {
             "REINDEX",
             "ANALYZE",
             "VACUUM",
+            "PRAGMA user_version = 7",
+            "PRAGMA foreign_keys = OFF",
+            "PRAGMA TABLE_INFO(here)",
+            "SELECT name FROM pragma_table_info('here')",
+            "PRAGMA main.index_list('here')",
+            "PRAGMA foreign_key_check",
+            "PRAGMA integrity_check",
+            "PRAGMA optimize",
+            "PRAGMA synchronous = NORMAL",
+            "PRAGMA cache_size",
             "ATTACH ':memory:' AS scratch",
             "DETACH scratch",
             "DELETE FROM here",
