@@ -1,6 +1,23 @@
-//! What the SQL of a guest may reach: its own file, and nothing that the process has in common.
+//! How a connection is opened for a guest's SQL: it reaches its own file, and nothing that the process has in common.
 
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use super::Error;
+use crate::MAX_ANSWER;
+use rusqlite::{
+    Connection, OpenFlags,
+    config::DbConfig,
+    hooks::{AuthAction, AuthContext, Authorization},
+    limits::Limit,
+};
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
+
+/// How long SQLite waits for a lock in its thread. A writer that waits lets no new reader in, so it has to wait a little.
+const LOCKED: Duration = Duration::from_millis(50);
+
+/// What all of the process's databases may take together: without it one statement could take all memory there is.
+const MEMORY: i64 = 2 << 30;
+
+/// Bytes of a pattern, each of which may be compared with each of a text, and no clock is looked at meanwhile.
+const PATTERN: i32 = 1_000;
 
 /// Pragmas that tell of the database, or change nothing but it and the connection: with any value, or none.
 const PRAGMAS: [&str; 31] = [
@@ -56,8 +73,29 @@ const SET: [(&str, &[&str]); 15] = [
     ("wal_autocheckpoint", &[]),
 ];
 
+/// Opens the file, or makes it. Blocks.
+pub fn open(path: &Path) -> Result<Connection, Error> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    // No URI flag: a path is a path.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(LOCKED)?;
+    // Never raised by it, so that a lower one of the host would stay.
+    connection.pragma_update(None, "hard_heap_limit", MEMORY)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(MAX_ANSWER).unwrap_or(i32::MAX))?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN)?;
+    // VACUUM needs one.
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1)?;
+    // Not even its own tables' inner form may be written by hand.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.authorizer(Some(authorize))?;
+    Ok(connection)
+}
+
 /// Says no to whatever reaches further than the database's own file.
-pub fn authorize(context: AuthContext<'_>) -> Authorization {
+fn authorize(context: AuthContext<'_>) -> Authorization {
     let allowed = match context.action {
         // VACUUM attaches a file without a name. VACUUM INTO names one.
         AuthAction::Attach { filename } => matches!(filename, "" | ":memory:"),

@@ -2,7 +2,7 @@
 
 use super::wit::fermyon::spin::sqlite as v2;
 use crate::guest::State;
-use corral_spin::sqlite::{self as backend, Database, Value};
+use corral_spin::sqlite::{self as backend, Connection, Database, Value};
 use std::sync::{
     Arc,
     atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -12,7 +12,7 @@ use wasmtime::component::Resource;
 /// A database that a component has open.
 #[derive(Clone)]
 pub struct Open {
-    database: Database,
+    connection: Connection,
     last: Arc<Last>,
 }
 
@@ -26,8 +26,8 @@ struct Last {
 type Handle = Resource<Open>;
 
 impl Open {
-    pub(super) fn new(database: Database) -> Self {
-        Self { database, last: Arc::default() }
+    pub(super) fn new(database: &Database) -> Self {
+        Self { connection: database.connect(), last: Arc::default() }
     }
 
     pub(super) async fn execute(
@@ -35,7 +35,7 @@ impl Open {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<backend::Answer, backend::Error> {
-        let answer = self.database.execute(statement, parameters).await?;
+        let answer = self.connection.execute(statement, parameters).await?;
         self.last.insert.store(answer.last_insert, Relaxed);
         self.last.changes.store(answer.changes, Relaxed);
         Ok(answer)
@@ -61,7 +61,7 @@ impl v2::HostConnection for State {
             self.closed();
             return Ok(Err(v2::Error::Io("too many open databases".into())));
         }
-        Ok(Ok(self.table.push(Open::new(database))?))
+        Ok(Ok(self.table.push(Open::new(&database))?))
     }
 
     async fn execute(

@@ -29,7 +29,7 @@ impl State {
             self.closed();
             return Ok(Err(Error::Io("too many open databases".into())));
         }
-        Ok(Ok(self.table.push(Open::new(database))?))
+        Ok(Ok(self.table.push(Open::new(&database))?))
     }
 }
 
