@@ -29,7 +29,8 @@ async fn a_database_that_is_not_granted_and_nonsense_are_refused() -> Result<()>
     assert!(told.contains("Io") && told.contains("nonsense"), "{told}");
     // A file of another's choice is no database of the application.
     for statement in ["ATTACH%20'/tmp/x.db'%20AS%20x", "SELECT%20load_extension('x')"] {
-        refused(&host, &format!("/kitchen/sqlite?statement={statement}")).await?;
+        let told = refused(&host, &format!("/kitchen/sqlite?statement={statement}")).await?;
+        assert!(told.contains("not authorized"), "{statement}: {told}");
     }
     Ok(())
 }
