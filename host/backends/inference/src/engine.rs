@@ -188,13 +188,20 @@ impl Engine {
     /// Forgets what is cached for the owner, and cancels what waits or runs for it. Returns when
     /// that has happened.
     pub async fn forget(&self, owner: &Owner) {
+        // Nothing was taken in for anybody: a model may take minutes to load.
+        if self.shared().loaded().is_err() {
+            return;
+        }
         // An error means that the engine is gone, and the cache with it.
         let _ = self.shared().queue.forget(owner).await;
     }
 
-    /// Those for whom something is kept while nothing is generated for them. What clients left alone for too long is
-    /// gone then.
+    /// Those for whom something is kept while nothing is generated for them: nobody while the model loads. What was
+    /// left alone for too long is gone then.
     pub async fn resting(&self) -> Vec<Owner> {
+        if self.shared().loaded().is_err() {
+            return Vec::new();
+        }
         self.shared().queue.inquire().await.unwrap_or_default()
     }
 
@@ -283,4 +290,20 @@ fn room(prompt: &[LlamaToken], settings: &Settings, context_length: u32) -> Resu
         return Err(Error::ContextOverflow { need, have });
     }
     Ok(settings.max_tokens.min(context_length - need))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_for_anybody_while_a_model_loads() {
+        let shared = Arc::new(Shared::new(Config::default()));
+        let engine = Engine { handle: Arc::new(Handle { shared, thread: Mutex::default() }) };
+        assert!(matches!(engine.status(), Status::Loading { .. }));
+        assert_eq!(engine.forget(&Owner::Session("a".into())).now_or_never(), Some(()));
+        assert_eq!(engine.resting().now_or_never(), Some(Vec::new()));
+    }
 }

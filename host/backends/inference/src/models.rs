@@ -186,7 +186,7 @@ impl Models {
         })
     }
 
-    /// As [`Engine::resting`](crate::Engine::resting), of all models. Waits for those that are still being loaded.
+    /// As [`Engine::resting`](crate::Engine::resting), of all models.
     pub fn resting(&self) -> BoxFuture<'_, BTreeSet<Owner>> {
         Box::pin(async move {
             let mut resting = BTreeSet::new();
