@@ -96,6 +96,11 @@ impl Engine {
         shared.gauges.read(shared.queue.len(), shared.config.parallel)
     }
 
+    /// Whether every answer that was asked for is over.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shared().is_idle()
+    }
+
     /// What is known of the model.
     ///
     /// # Errors
@@ -132,6 +137,7 @@ impl Engine {
         deadline: Instant,
     ) -> Result<Generation, Error> {
         let submitted = Instant::now();
+        let under_way = self.shared().begin();
         let loaded = self.shared().loaded()?;
         input.check()?;
         let settings = options.settle(&self.shared().config)?;
@@ -162,6 +168,7 @@ impl Engine {
             submitted,
             deadline,
             events: sender,
+            under_way,
         };
         self.shared().push(job)?;
         Ok(Generation::new(receiver, deadline))

@@ -231,11 +231,7 @@ impl Models {
                 Ok(entries[at].served.take())
             })?;
             let Some(served) = served else { return Ok(()) };
-            while Instant::now() < deadline {
-                let load = served.load();
-                if load.running + load.queued == 0 {
-                    break;
-                }
+            while !served.is_idle() && Instant::now() < deadline {
                 tokio::time::sleep(PAUSE).await;
             }
             served.stop().await;

@@ -16,6 +16,7 @@ use crate::{
     calling::reader::Reader,
     generation::Message,
     sampling::Sampler,
+    shared::UnderWay,
     turns::{Claim, Turns},
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Job {
     pub submitted: Instant,
     pub deadline: Instant,
     pub events: mpsc::Sender<Message>,
+    #[expect(dead_code, reason = "it counts for as long as it is held")]
+    pub under_way: UnderWay,
 }
 
 impl Job {

@@ -48,6 +48,17 @@ impl Served {
         }
     }
 
+    /// Whether every answer that was asked for is over.
+    pub fn is_idle(&self) -> bool {
+        match self {
+            Self::Here(engine) => engine.is_idle(),
+            Self::Elsewhere(_) | Self::Scripted(_) => {
+                let load = self.load();
+                load.running + load.queued == 0
+            }
+        }
+    }
+
     pub async fn describe(&self) -> Result<Model, Error> {
         match self {
             Self::Here(engine) => engine.describe(),

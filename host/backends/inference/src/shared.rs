@@ -25,8 +25,17 @@ pub(crate) struct Shared {
     pub config: Config,
     pub queue: Queue,
     pub gauges: Gauges,
+    /// Each answer has a clone.
+    under_way: Arc<()>,
     status: watch::Sender<Status>,
     loaded: OnceLock<Loaded>,
+}
+
+/// Goes with an answer from when it is asked for until it is over: what tokenises, and what has left the queue for a
+/// slot, is in no gauge.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    _counted: Arc<()>,
 }
 
 impl Shared {
@@ -35,6 +44,7 @@ impl Shared {
         Self {
             queue: Queue::new(config.queue),
             gauges: Gauges::default(),
+            under_way: Arc::default(),
             status: watch::Sender::new(Status::Loading { fraction: 0.0 }),
             loaded: OnceLock::new(),
             config,
@@ -65,6 +75,16 @@ impl Shared {
             Status::Loading { .. } => Err(loading()),
             Status::Ready => self.loaded.get().ok_or_else(loading),
         }
+    }
+
+    /// Counts an answer that is asked for.
+    pub fn begin(&self) -> UnderWay {
+        UnderWay { _counted: Arc::clone(&self.under_way) }
+    }
+
+    /// Whether every answer is over.
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.under_way) == 1
     }
 
     /// Queues a job.

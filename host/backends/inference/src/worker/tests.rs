@@ -61,6 +61,7 @@ fn job_for(
         submitted: Instant::now(),
         deadline: Instant::now() + Duration::from_secs(60),
         events,
+        under_way: shared.begin(),
     };
     (job, receiver)
 }
@@ -80,7 +81,7 @@ async fn answer(mut events: mpsc::Receiver<Message>) -> Result<String, Error> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poisoned_prompt_ends_alone() {
     let shared = shared().await;
-    let sound = || shared.loaded().unwrap().model.vocab().tokenize(b"One, two,", false, false);
+    let sound = || tokens(shared.loaded().unwrap(), "One, two,");
     let poisoned = vec![LlamaToken(1), LlamaToken(i32::MAX)];
     let expected = answer(push(&shared, sound(), 40)).await.unwrap();
     let mut beside = push(&shared, sound(), 40);
@@ -102,14 +103,37 @@ async fn a_context_that_computes_nothing_any_more_is_made_anew() {
         let failed = answer(push(&shared, vec![LlamaToken(i32::MAX)], 4)).await;
         assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
     }
-    let sound = shared.loaded().unwrap().model.vocab().tokenize(b"One, two,", false, false);
+    let sound = tokens(shared.loaded().unwrap(), "One, two,");
     assert!(!answer(push(&shared, sound, 8)).await.unwrap().is_empty());
     shared.queue.stop();
 }
 
-/// Four slots.
-fn four() -> Config {
-    Config { n_ubatch: 32, parallel: 4, ..config() }
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_under_way_between_queue_and_slot_and_until_it_ends() {
+    let (shared, loaded, mut adapters) = four();
+    let mut worker = Worker::new(&shared, &loaded, &mut adapters).unwrap();
+    assert!(shared.is_idle());
+    let (job, events) = job_for(&shared, &loaded, vec![LlamaToken(1)], 2);
+    shared.push(job).unwrap();
+    worker.admit().unwrap();
+    let load = shared.gauges.read(shared.queue.len(), 4);
+    assert!((load.queued, load.running) == (0, 0) && !shared.is_idle(), "nothing measured it yet: {load:?}");
+    while worker.slots.running() > 0 {
+        assert!(!shared.is_idle());
+        worker.step_on();
+    }
+    assert!(answer(events).await.is_ok() && shared.is_idle());
+}
+
+/// What a worker with four slots is made of.
+fn four() -> (Shared, Loaded, Adapters) {
+    let config = Config { n_ubatch: 32, parallel: 4, ..config() };
+    let (loaded, adapters) = loading::load(&config, |_| true).unwrap();
+    (Shared::new(config), loaded, adapters)
+}
+
+fn tokens(loaded: &Loaded, text: &str) -> Vec<LlamaToken> {
+    loaded.model.vocab().tokenize(text.as_bytes(), false, false)
 }
 
 impl Worker<'_> {
@@ -127,10 +151,9 @@ impl Worker<'_> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_moves_together_and_what_rests_stays_its_owners() {
-    let (loaded, mut adapters) = loading::load(&four(), |_| true).unwrap();
-    let shared = Shared::new(four());
+    let (shared, loaded, mut adapters) = four();
     let mut worker = Worker::new(&shared, &loaded, &mut adapters).unwrap();
-    let prompt = |text: &str| loaded.model.vocab().tokenize(text.as_bytes(), false, false);
+    let prompt = |text: &str| tokens(&loaded, text);
     let texts = ["One, two,", "The ferry leaves at", "A is for apple, B is for"];
     let session = Owner::Session("resting".into());
     let mut together = Vec::new();
@@ -171,10 +194,9 @@ async fn what_runs_moves_together_and_what_rests_stays_its_owners() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_goes_on_where_it_is_if_llama_cpp_does_not_take_its_state() {
-    let (loaded, mut adapters) = loading::load(&four(), |_| true).unwrap();
-    let shared = Shared::new(four());
+    let (shared, loaded, mut adapters) = four();
     let mut worker = Worker::new(&shared, &loaded, &mut adapters).unwrap();
-    let prompt = |text: &str| loaded.model.vocab().tokenize(text.as_bytes(), false, false);
+    let prompt = |text: &str| tokens(&loaded, text);
     let start = |worker: &mut Worker<'_>, text: &str, owner: Option<&str>, limit| {
         let (mut job, events) = job_for(&shared, &loaded, prompt(text), limit);
         job.owner = owner.map(|id| Owner::Session(id.into()));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::harness::{config, greedy, in_a_minute};
-use corral_inference::{Config, Error, Event, Generation, Input, Models, Options, Owner, Status};
+use corral_inference::{Config, Constraint, Error, Event, Generation, Input, Models, Options, Owner, Status};
 
 /// A default model, one that is loaded too, and one that is not.
 fn several() -> Config {
@@ -59,6 +59,21 @@ async fn models_are_chosen_loaded_and_unloaded_by_name() {
     unloaded.await.unwrap().unwrap();
     let small = models.list().into_iter().find(|listed| listed.name == "small").unwrap();
     assert_eq!(small.status, None);
+    models.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_was_asked_for_before_the_unloading_comes_to_its_end() {
+    let models = Models::start(several()).unwrap();
+    models.ready().await.unwrap();
+    // A grammar is made by another thread, so the unloading begins while neither the queue nor a slot has the job.
+    let grammar = Some(Constraint::Grammar("root ::= [a-z ]+".into()));
+    let answer = async {
+        let generation = ask(&models, Some("small"), Options { constraint: grammar, ..greedy(8) }).await;
+        finish(generation.unwrap()).await;
+    };
+    let (_, unloaded) = tokio::join!(answer, models.unload("small", in_a_minute()));
+    unloaded.unwrap();
     models.stop().await;
 }
 
