@@ -159,6 +159,11 @@ impl<S: Clone> Cache<S> {
         });
     }
 
+    /// Drops what `keep` does not want.
+    pub fn retain(&mut self, keep: impl Fn(&S) -> bool) {
+        self.remove(|entry| !keep(&entry.state));
+    }
+
     /// Those who something is kept for.
     pub fn owners(&self) -> BTreeSet<Owner> {
         let reader = |entry: &Entry<S>| match &entry.reader {

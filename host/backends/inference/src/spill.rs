@@ -10,7 +10,7 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         mpsc::{self, SyncSender, TrySendError},
     },
     thread,
@@ -46,8 +46,17 @@ pub(crate) struct Spill {
 pub(crate) struct Spilled {
     vault: Arc<Vault>,
     number: u64,
-    /// In memory until it is on the disk.
-    pending: Mutex<Option<Arc<State>>>,
+    place: Mutex<Place>,
+}
+
+/// Where a state is.
+#[derive(Debug, Clone)]
+enum Place {
+    /// In memory, until it is on the disk.
+    Memory(Arc<State>),
+    Disk,
+    /// The disk did not take it.
+    Lost,
 }
 
 /// A folder of its own for one engine, and the key to what is in it.
@@ -74,13 +83,14 @@ impl Spill {
 
     /// Takes an entry that left the memory.
     pub fn put(&mut self, entry: Entry<Arc<State>>) {
+        self.drop_lost();
         let Entry { reader, adapter, tokens, state, bytes } = entry;
         if !self.index.holds(bytes) {
             return;
         }
         self.written += 1;
         let (vault, number) = (self.vault.clone(), self.written);
-        let spilled = Arc::new(Spilled { vault, number, pending: Mutex::new(Some(state)) });
+        let spilled = Arc::new(Spilled { vault, number, place: Mutex::new(Place::Memory(state)) });
         match self.writer.try_send(Arc::downgrade(&spilled)) {
             Ok(()) => drop(self.index.put(Entry { reader, adapter, tokens, state: spilled, bytes })),
             Err(TrySendError::Full(_)) => {
@@ -94,11 +104,12 @@ impl Spill {
 
     /// As [`Cache::find`].
     pub fn find(
-        &self,
+        &mut self,
         owner: Option<&Owner>,
         adapter: Option<usize>,
         prompt: &[LlamaToken],
     ) -> Option<Match> {
+        self.drop_lost();
         self.index.find(owner, adapter, prompt)
     }
 
@@ -122,35 +133,46 @@ impl Spill {
     pub fn bytes(&self) -> usize {
         self.index.bytes()
     }
+
+    fn drop_lost(&mut self) {
+        self.index.retain(|spilled| !matches!(*spilled.place(), Place::Lost));
+    }
 }
 
 impl Spilled {
+    /// What the disk does not take is lost: the bound of what may be on its way is the disk's, and not the memory's.
     fn write(&self) {
-        let Some(state) = self.pending.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return };
-        match self.vault.write(self.number, state.bytes()) {
-            Ok(()) => *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = None,
-            // It stays in memory until it is used or pushed out.
+        let Place::Memory(state) = self.place().clone() else { return };
+        let place = match self.vault.write(self.number, state.bytes()) {
+            Ok(()) => Place::Disk,
             Err(error) => {
                 tracing::error!(%error, folder = %self.vault.folder.display(), "writing a state to the disk");
+                // A part of it may be there.
+                self.vault.remove(self.number);
+                Place::Lost
             }
-        }
+        };
+        *self.place() = place;
     }
 
     #[expect(unsafe_code, reason = "the bytes are those that went there: they are authenticated")]
     fn read(&self) -> io::Result<Arc<State>> {
-        if let Some(state) = self.pending.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Ok(state);
+        if let Place::Memory(state) = &*self.place() {
+            return Ok(state.clone());
         }
         let bytes = self.vault.read(self.number)?;
         // SAFETY: AES-GCM with a key of this engine's own has found them to be what was written under this number.
         Ok(Arc::new(unsafe { State::from_bytes(bytes) }))
     }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Spilled {
     fn drop(&mut self) {
-        // There may be none yet.
-        drop(fs::remove_file(self.vault.path(self.number)));
+        self.vault.remove(self.number);
     }
 }
 
@@ -188,6 +210,11 @@ impl Vault {
             opened.map_err(|_unspecified| io::Error::other("a state on the disk was changed"))?.len();
         sealed.truncate(length);
         Ok(sealed)
+    }
+
+    fn remove(&self, number: u64) {
+        // There may be none.
+        drop(fs::remove_file(self.path(number)));
     }
 
     fn path(&self, number: u64) -> PathBuf {

@@ -115,10 +115,10 @@ impl Worker<'_> {
     }
 
     /// What saves most of a prompt, in memory or on the disk.
-    fn find(&self, wanted: &Wanted<'_>) -> Option<Found> {
+    fn find(&mut self, wanted: &Wanted<'_>) -> Option<Found> {
         let Wanted { owner, adapter, prompt } = *wanted;
         let memory = self.cache.find(owner, adapter, prompt).map(Found::Memory);
-        let disk = self.spill.as_ref().and_then(|spill| spill.find(owner, adapter, prompt)).map(Found::Disk);
+        let disk = self.spill.as_mut().and_then(|spill| spill.find(owner, adapter, prompt)).map(Found::Disk);
         let least = memory.as_ref().map_or(0, Found::common);
         disk.filter(|disk| disk.common() > least).or(memory)
     }
