@@ -148,12 +148,11 @@ impl<S: Clone> Cache<S> {
         self.remove(|entry| matches!(&entry.reader, Reader::Owner(reader) if reader == owner));
     }
 
-    /// Drops what no client used for so long. A session's entries end with the session.
+    /// Drops what nobody used for so long. A session's entries end with the session.
     pub fn expire(&mut self, age: Duration) {
         let (bytes, now) = (&mut self.bytes, Instant::now());
         self.entries.retain(|(used, entry)| {
-            let client = matches!(entry.reader, Reader::Owner(Owner::Client(_)));
-            let keep = !client || now.duration_since(*used) < age;
+            let keep = entry.reader.is_linear() || now.duration_since(*used) < age;
             *bytes -= if keep { 0 } else { entry.bytes };
             keep
         });

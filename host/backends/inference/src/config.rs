@@ -141,7 +141,7 @@ pub struct Config {
     pub spill_folder: Option<PathBuf>,
     /// Bytes that they may take there.
     pub spill_bytes: ByteSize,
-    /// How long the state of a conversation that is no session is kept without use.
+    /// How long the state of a system prompt, or of a conversation that is no session, is kept without use.
     #[serde(with = "humantime_serde")]
     pub cache_age: Duration,
     /// Jobs that may wait for a slot.

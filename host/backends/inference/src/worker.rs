@@ -164,7 +164,7 @@ impl<'model> Worker<'model> {
         Ok(())
     }
 
-    /// Drops what clients have left alone for too long. A session's goes with the session.
+    /// Drops what was left alone for too long. A session's goes with the session.
     fn expire(&mut self) -> Result<(), Fatal> {
         let age = self.shared.config.cache_age;
         self.cache.expire(age);

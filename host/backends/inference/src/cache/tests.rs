@@ -110,6 +110,9 @@ fn what_is_forgotten_or_left_alone_is_gone() {
     cache.put(session("a", &[1, 2]));
     cache.forget(&owner("a"));
     assert_eq!(common_of(&cache, "a", &[1, 2]), 0);
+    cache.put(entry(Reader::Everyone, &[3, 4]));
+    cache.expire(Duration::from_secs(3600));
+    assert_eq!(cache.bytes(), 30, "nothing is so old");
     cache.expire(Duration::ZERO);
     assert_eq!(cache.owners().into_iter().collect::<Vec<_>>(), [Owner::Session("a".into())]);
     assert_eq!(cache.bytes(), 10);
