@@ -43,8 +43,10 @@ impl Prefixes {
         let system = messages.first().filter(|message| message.role == Role::System);
         let key = self.hasher.hash_one(system.map(|system| system.content.as_str()));
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        // A template that tells the date makes another beginning of the same text tomorrow.
+        let known = known.filter(|prefix| prompt.starts_with(prefix));
         let prefix = known.unwrap_or_else(|| self.learn(key, beginning(vocabulary, format, system)));
-        // Two texts with one digest, or a question that melts into what is before it.
+        // A question that melts into what is before it.
         let whole = prefix.len() < prompt.len() && prompt.starts_with(&prefix);
         if whole && prefix.len() >= WORTH_SHARING { prefix.len() } else { 0 }
     }
@@ -52,7 +54,7 @@ impl Prefixes {
     fn learn(&self, key: u64, prefix: Vec<LlamaToken>) -> Arc<[LlamaToken]> {
         let prefix: Arc<[LlamaToken]> = prefix.into();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
+        if known.len() >= REMEMBERED && !known.contains_key(&key) {
             known.clear();
         }
         known.insert(key, prefix.clone());
@@ -70,4 +72,35 @@ fn beginning(vocabulary: &Vocabulary, format: &Format, system: Option<&Message>)
     let (mut one, other) = (prompt("A"), prompt("7"));
     one.truncate(common(&one, &other));
     one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, loading, template::jinja::ChatTemplate};
+
+    #[test]
+    fn what_a_template_says_today_is_shared_today() {
+        let model =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
+        let config = Config { model: model.into(), ..Config::default() };
+        let (loaded, _) =
+            loading::load(&config, |_| true).expect("the model is here: run `make setup` first");
+        let vocabulary = &loaded.vocabulary;
+        let message = |role, content: &str| Message { role, content: content.into() };
+        let system =
+            "You are the keeper of a stable with forty horses. Answer briefly, and be kind to those who ask.";
+        let input = Input::Chat(vec![message(Role::System, system), message(Role::User, "Who are you?")]);
+        let prefixes = Prefixes::default();
+        for date in ["1 May 2026", "2 May 2026", "2 May 2026"] {
+            let source = format!(
+                "Today is {date}.{{% for message in messages %}}\n{{{{ message.content }}}}{{% endfor %}}"
+            );
+            let template = ChatTemplate::new(source, String::new(), String::new()).unwrap();
+            let format = Format::Jinja(Box::new(template));
+            let prompt = vocabulary.encode(&format, &input, Ending::Open).unwrap();
+            let shared = prefixes.shared(vocabulary, &format, &input, &prompt);
+            assert!(shared > 20, "{date}: {shared} of {}", prompt.len());
+        }
+    }
 }
