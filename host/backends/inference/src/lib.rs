@@ -35,6 +35,7 @@ mod served;
 mod shared;
 mod slots;
 mod spill;
+mod splitting;
 mod stop;
 mod template;
 mod text;

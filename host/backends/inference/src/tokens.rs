@@ -12,6 +12,7 @@ use llama_cpp_2::{model::LlamaModel, token::LlamaToken, token_type::LlamaTokenAt
 use crate::{
     Error, Input, Message,
     calling::no_tools,
+    splitting::Splitting,
     template::{
         Format,
         jinja::Part,
@@ -56,6 +57,7 @@ pub(crate) struct Vocabulary {
     begin: Option<LlamaToken>,
     end: Option<LlamaToken>,
     adds_begin: bool,
+    splitting: Splitting,
 }
 
 impl Vocabulary {
@@ -84,7 +86,9 @@ impl Vocabulary {
         specials.sort_by_key(|special| std::cmp::Reverse(special.text.len()));
         let known = |token: LlamaToken| (token.0 >= 0).then_some(token);
         let (begin, end, adds_begin) = (known(vocab.bos()), known(vocab.eos()), vocab.should_add_bos());
-        Self { specials, markers, begin, end, adds_begin, model }
+        let fact = |key: &str| model.meta_val_str(key).unwrap_or_default();
+        let splitting = Splitting::of(&fact("tokenizer.ggml.model"), &fact("tokenizer.ggml.pre"));
+        Self { specials, markers, begin, end, adds_begin, splitting, model }
     }
 
     /// The text of the begin token and of the end token, for templates.
@@ -99,22 +103,22 @@ impl Vocabulary {
     /// The ids of an input whose size was checked.
     pub fn encode(&self, format: &Format, input: &Input, ending: Ending) -> Result<Vec<LlamaToken>, Error> {
         let tokens = match (input, format) {
-            (Input::Prompt(text), _) => self.encode_parts(&[Part::Content(text.clone())]),
-            (Input::Marked(text), _) => self.encode_parts(&[Part::Template(text.clone())]),
+            (Input::Prompt(text), _) => self.encode_parts(&[Part::Content(text.clone())])?,
+            (Input::Marked(text), _) => self.encode_parts(&[Part::Template(text.clone())])?,
             (Input::Chat(messages), Format::Llama2) => {
                 llama2::check(messages, ending)?;
-                self.encode_llama2(messages)
+                self.encode_llama2(messages)?
             }
             (Input::Chat(messages), Format::Jinja(template)) => {
                 let specials = || self.specials.iter().map(|special| special.text.as_str());
                 let inert = |text: &str| neutralise(text, specials());
-                self.encode_parts(&template.parts(messages, ending == Ending::Open, inert)?)
+                self.encode_parts(&template.parts(messages, ending == Ending::Open, inert)?)?
             }
             (Input::Tools(dialogue), Format::Jinja(template)) => {
                 // What has no letters has no power.
                 let specials = || self.specials.iter().map(|special| special.text.as_str());
                 let named = || specials().filter(|text| !text.trim().is_empty());
-                self.encode_parts(&template.parts_with_tools(dialogue, |text| neutralise(text, named()))?)
+                self.encode_parts(&template.parts_with_tools(dialogue, |text| neutralise(text, named()))?)?
             }
             (Input::Tools(_), Format::Llama2 | Format::None) => return Err(no_tools()),
             (Input::Chat(_), Format::None) => {
@@ -128,19 +132,19 @@ impl Vocabulary {
         Ok(tokens)
     }
 
-    fn encode_llama2(&self, messages: &[Message]) -> Vec<LlamaToken> {
+    fn encode_llama2(&self, messages: &[Message]) -> Result<Vec<LlamaToken>, Error> {
         let mut tokens = Vec::new();
         for segment in llama2::segments(messages) {
             match segment {
                 Segment::Begin => tokens.extend(self.begin),
                 Segment::End => tokens.extend(self.end),
-                Segment::Text(text) => self.encode_text(&text, &mut tokens),
+                Segment::Text(text) => self.encode_text(&text, &mut tokens)?,
             }
         }
-        tokens
+        Ok(tokens)
     }
 
-    fn encode_parts(&self, parts: &[Part]) -> Vec<LlamaToken> {
+    fn encode_parts(&self, parts: &[Part]) -> Result<Vec<LlamaToken>, Error> {
         let mut tokens = Vec::new();
         let mut text = String::new();
         let mut strip = false;
@@ -163,7 +167,7 @@ impl Vocabulary {
                     Fragment::Text(more) => push(&mut text, more, &mut strip),
                     Fragment::Special(special) => {
                         let before = if special.strips_left { text.trim_ascii_end() } else { &text };
-                        self.encode_text(before, &mut tokens);
+                        self.encode_text(before, &mut tokens)?;
                         text.clear();
                         tokens.push(special.id);
                         strip = special.strips_right;
@@ -171,19 +175,21 @@ impl Vocabulary {
                 }
             }
         }
-        self.encode_text(&text, &mut tokens);
+        self.encode_text(&text, &mut tokens)?;
         if let Some(begin) = self.begin.filter(|_| self.adds_begin)
             && tokens.first() != Some(&begin)
         {
             tokens.insert(0, begin);
         }
-        tokens
+        Ok(tokens)
     }
 
-    fn encode_text(&self, text: &str, tokens: &mut Vec<LlamaToken>) {
+    fn encode_text(&self, text: &str, tokens: &mut Vec<LlamaToken>) -> Result<(), Error> {
         if !text.is_empty() {
-            tokens.extend(self.model.vocab().tokenize(text.as_bytes(), false, false));
+            let tokenize = || self.model.vocab().tokenize(text.as_bytes(), false, false);
+            tokens.extend(self.splitting.call(text, tokenize)?);
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Against the small model's own tokeniser.
 
-use std::sync::LazyLock;
+use std::{fs, path::Path, sync::LazyLock};
 
 use llama_cpp_2::{llama_backend::LlamaBackend, model::params::LlamaModelParams};
 
@@ -16,10 +16,15 @@ struct Small {
     format: Format,
 }
 
+const MODEL: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
+
 static SMALL: LazyLock<Small> = LazyLock::new(|| {
-    let path =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../.corral/models/smollm2-135m-instruct-q4_1.gguf");
-    assert!(std::path::Path::new(path).exists(), "{path} is missing: run `make setup`");
+    assert!(Path::new(MODEL).exists(), "{MODEL} is missing: run `make setup`");
+    small(Path::new(MODEL))
+});
+
+fn small(path: &Path) -> Small {
     let backend: &LlamaBackend = backend().unwrap();
     let params = LlamaModelParams::default().with_vocab_only(true);
     let model = Arc::new(LlamaModel::load_from_file(backend, path, &params).unwrap());
@@ -28,7 +33,7 @@ static SMALL: LazyLock<Small> = LazyLock::new(|| {
     let (begin, end) = vocabulary.begin_and_end();
     let format = Format::Jinja(Box::new(ChatTemplate::new(template, begin, end).unwrap()));
     Small { vocabulary, format }
-});
+}
 
 impl Small {
     fn ids(&self, format: &Format, messages: &[(Role, &str)]) -> Vec<i32> {
@@ -139,4 +144,28 @@ fn without_a_template_chats_are_refused_and_prompts_work() {
     ));
     assert!(small.vocabulary.encode(&Format::None, &Input::Prompt("x".into()), Ending::Open).is_ok());
     assert!(small.vocabulary.encode(&Format::None, &Input::Prompt(String::new()), Ending::Open).is_err());
+}
+
+#[test]
+fn a_long_word_does_not_end_the_process() {
+    let letters = |count| Input::Prompt("A".repeat(count));
+    let encoded =
+        |small: &Small, count| small.vocabulary.encode(&small.format, &letters(count), Ending::Open);
+    assert!(encoded(&SMALL, 1 << 20).is_ok(), "its vocabulary has a loop");
+    // The same file with the name of a pre-tokenizer that has none, of as many letters: behind its key are the type
+    // and the length.
+    const KEY: &[u8] = b"tokenizer.ggml.pre";
+    let mut file = fs::read(MODEL).unwrap();
+    let at = file.windows(KEY.len()).position(|window| window == KEY).unwrap() + KEY.len() + 4 + 8;
+    assert_eq!(&file[at..at + 6], b"smollm");
+    file[at..at + 6].copy_from_slice(b"tekken");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    fs::write(&path, file).unwrap();
+    let recursive = small(&path);
+    for count in [30_000, 64 << 10] {
+        // It begins with a token of its own.
+        assert!(encoded(&recursive, count).unwrap().ends_with(&encoded(&SMALL, count).unwrap()), "{count}");
+    }
+    assert!(matches!(encoded(&recursive, 100_000), Err(Error::InvalidArgument(_))));
 }
