@@ -222,6 +222,44 @@ mod tests {
         assert_eq!(names("m/a-00001-of-many.gguf"), [Path::new("m/a-00001-of-many.gguf")]);
     }
 
+    /// The head of a model with one layer and these numbers, each of 32 bits.
+    /// <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>
+    fn gguf(architecture: &str, numbers: &[(&str, u32)]) -> Vec<u8> {
+        const VERSION: u32 = 3;
+        const DATA: usize = 128;
+        let string = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+        let mut file = [&b"GGUF"[..], &VERSION.to_le_bytes(), &1u64.to_le_bytes()].concat();
+        file.extend((numbers.len() as u64 + 1).to_le_bytes());
+        file.extend([string("general.architecture"), GGUF_STRING.to_le_bytes().into()].concat());
+        file.extend(string(architecture));
+        for (key, number) in numbers {
+            file.extend(string(&format!("{architecture}.{key}")));
+            file.extend([GGUF_UINT32.to_le_bytes(), number.to_le_bytes()].concat());
+        }
+        // One dimension of 32 numbers of type 0 (f32), at the beginning of the data.
+        file.extend(string("blk.0.weight"));
+        file.extend([&1u32.to_le_bytes()[..], &32u64.to_le_bytes(), &0u32.to_le_bytes(), &[0; 8]].concat());
+        file.resize(file.len().next_multiple_of(32) + DATA, 0);
+        file
+    }
+
+    #[test]
+    fn a_model_that_remembers_otherwise_has_no_cache_of_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model.gguf");
+        let cache = |further: &[(&str, u32)]| {
+            let ordinary = [("block_count", 1), ("embedding_length", 64), ("attention.head_count", 2)];
+            fs::write(&model, gguf("mamba", &[&ordinary, further].concat())).unwrap();
+            let config = Config { model: model.clone(), n_ctx: 100, parallel: 1, ..Config::default() };
+            Footprint::of(&config).unwrap().cache()
+        };
+        // 64 keys and 64 values, 2 bytes each.
+        assert_eq!(cache(&[("context_length", 1000)]), 128 * 2 * 100);
+        for key in ["ssm.conv_kernel", "wkv.head_size", "shortconv.l_cache", "attention.kv_lora_rank"] {
+            assert_eq!(cache(&[(key, 4)]), 0, "{key}");
+        }
+    }
+
     #[test]
     fn the_tables_of_the_manual_are_what_is_computed_here() {
         let page = include_str!("../../../../docs/operations.md");

@@ -67,12 +67,13 @@ fn what_goes_on_in_a_slot_leaves_and_what_branches_stays() {
 #[test]
 fn the_least_recently_used_goes_first() {
     let mut cache = Cache::new(30);
-    for (id, ids) in [("a", &[1, 2]), ("b", &[1, 2]), ("c", &[1, 2])] {
-        cache.put(of(id, ids));
+    for id in ["a", "b", "c"] {
+        cache.put(of(id, &[1, 2, 3]));
     }
-    let branch = cache.find(Some(&owner("a")), None, &tokens(&[1])).unwrap();
+    // It branches off, and stays as the most recent one.
+    let branch = cache.find(Some(&owner("a")), None, &tokens(&[1, 7])).unwrap();
     assert_eq!(branch.common, 1);
-    cache.put(of("a", &[1, 2, 3]));
+    cache.take(branch);
     cache.put(of("d", &[1]));
     assert_eq!(cache.owners().into_iter().collect::<Vec<_>>(), ["a", "c", "d"].map(owner));
     assert_eq!(cache.bytes(), 30);

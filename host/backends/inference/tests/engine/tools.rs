@@ -161,14 +161,26 @@ async fn an_answer_that_is_cut_within_its_call_is_text() {
 #[tokio::test]
 async fn several_calls_are_made_only_where_they_may_be() {
     let engine = engine(with_template("mistral.jinja")).await;
-    let tools = || vec![tool("time", None, false)];
-    let asking = |parallel| Dialogue { tools: tools(), parallel, ..asking(Choice::Required) };
-    for seed in 0..4 {
-        let options = || Options { seed: Some(seed), temperature: Some(1.5), ..greedy(400) };
+    // Two calls at a time are what the model has seen so far.
+    let call = |id: &str| ToolCall { id: id.into(), name: "time".into(), arguments: "{}".into() };
+    let pair = |number| {
+        let calls = [0, 1].map(|place| call(&format!("call_{number}{place}")));
+        [user("Look twice"), Turn::Calls { content: String::new(), calls: calls.into() }]
+    };
+    let turns: Vec<_> = (0..4).flat_map(pair).chain([user("Look twice")]).collect();
+    let asking = |parallel| {
+        let tools = vec![tool("time", None, false)];
+        Dialogue { turns: turns.clone(), tools, parallel, ..asking(Choice::Required) }
+    };
+    let mut several = false;
+    for seed in 0..5 {
+        let options = || Options { seed: Some(seed), temperature: Some(0.7), ..greedy(200) };
         assert_eq!(answered(&engine, asking(false), options()).await.1.len(), 1);
         let (text, calls, finish) = answered(&engine, asking(true), options()).await;
         assert!(!calls.is_empty() || finish == Finish::Length, "{text}");
+        several |= calls.len() > 1;
     }
+    assert!(several, "the model was meant to call twice at least once");
 }
 
 #[tokio::test]
