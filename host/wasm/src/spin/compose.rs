@@ -16,46 +16,31 @@ use wasi_preview1_component_adapter_provider::{
 /// What this host calls.
 const HANDLERS: [&str; 2] = ["wasi:http/incoming-handler@0.2", "wasi:http/handler@0.3.0"];
 
-/// Interfaces that are served, with the beginning of their versions.
-const SERVED: [&str; 22] = [
-    "wasi:io/",
-    "wasi:clocks/",
-    "wasi:random/",
-    "wasi:cli/",
-    "wasi:filesystem/",
-    "wasi:sockets/",
-    "wasi:http/types@0.",
-    "wasi:http/outgoing-handler@0.2",
-    "wasi:http/client@0.3.0",
-    "wasi:keyvalue/store@0.2.0-draft2",
-    "wasi:keyvalue/batch@0.2.0-draft2",
-    "wasi:keyvalue/atomics@0.2.0-draft2",
-    "wasi:config/store@0.2.0-draft-2024-09-27",
-    "fermyon:spin/llm@2.0.0",
-    "fermyon:spin/redis@2.0.0",
-    "fermyon:spin/key-value@2.0.0",
-    "fermyon:spin/variables@2.0.0",
-    "fermyon:spin/sqlite@2.0.0",
-    "spin:redis/redis@3.",
-    "spin:key-value/key-value@3.",
-    "spin:variables/variables@3.",
-    "spin:sqlite/sqlite@3.",
-];
-
-/// What each interface of Spin's needs of the manifest, as a dependency inherits it.
-const NEEDS: [(&str, &str); 12] = [
-    ("fermyon:spin/llm@", "ai_models"),
-    ("fermyon:spin/redis@", "allowed_outbound_hosts"),
-    ("fermyon:spin/key-value@", "key_value_stores"),
-    ("fermyon:spin/variables@", "variables"),
-    ("fermyon:spin/sqlite@", "sqlite_databases"),
-    ("spin:redis/", "allowed_outbound_hosts"),
-    ("spin:key-value/", "key_value_stores"),
-    ("spin:variables/", "variables"),
-    ("spin:sqlite/", "sqlite_databases"),
-    ("wasi:keyvalue/", "key_value_stores"),
-    ("wasi:config/", "variables"),
-    ("wasi:http/outgoing-handler@", "allowed_outbound_hosts"),
+/// Interfaces that are served, with the beginning of their versions, and the manifest's key for what a dependency needs to
+/// inherit of it. None is a WASI without means; environment and files are those of all that a component is composed of.
+const SERVED: [(&str, Option<&str>); 22] = [
+    ("wasi:io/", None),
+    ("wasi:clocks/", None),
+    ("wasi:random/", None),
+    ("wasi:cli/", None),
+    ("wasi:filesystem/", None),
+    ("wasi:sockets/", None),
+    ("wasi:http/types@0.", None),
+    ("wasi:http/outgoing-handler@0.2", Some("allowed_outbound_hosts")),
+    ("wasi:http/client@0.3.0", Some("allowed_outbound_hosts")),
+    ("wasi:keyvalue/store@0.2.0-draft2", Some("key_value_stores")),
+    ("wasi:keyvalue/batch@0.2.0-draft2", Some("key_value_stores")),
+    ("wasi:keyvalue/atomics@0.2.0-draft2", Some("key_value_stores")),
+    ("wasi:config/store@0.2.0-draft-2024-09-27", Some("variables")),
+    ("fermyon:spin/llm@2.0.0", Some("ai_models")),
+    ("fermyon:spin/redis@2.0.0", Some("allowed_outbound_hosts")),
+    ("fermyon:spin/key-value@2.0.0", Some("key_value_stores")),
+    ("fermyon:spin/variables@2.0.0", Some("variables")),
+    ("fermyon:spin/sqlite@2.0.0", Some("sqlite_databases")),
+    ("spin:redis/redis@3.", Some("allowed_outbound_hosts")),
+    ("spin:key-value/key-value@3.", Some("key_value_stores")),
+    ("spin:variables/variables@3.", Some("variables")),
+    ("spin:sqlite/sqlite@3.", Some("sqlite_databases")),
 ];
 
 /// What fills some imports of a component.
@@ -153,15 +138,16 @@ fn world_of(graph: &CompositionGraph, package: wac_graph::PackageId) -> &World {
 }
 
 /// Refuses the first import that is not offered, by its name.
-fn check<'a>(imports: impl Iterator<Item = &'a String>) -> anyhow::Result<()> {
-    for import in imports {
-        if !SERVED.iter().any(|served| import.starts_with(served)) {
-            bail!(
-                "the component imports {import}, which this host does not offer: serve it with Spin, or do without"
-            );
-        }
-    }
-    Ok(())
+fn check<'a>(mut imports: impl Iterator<Item = &'a String>) -> anyhow::Result<()> {
+    imports.try_for_each(|import| need(import).map(drop))
+}
+
+/// What a dependency has to inherit to import this. An import that is not offered is refused.
+fn need(import: &str) -> anyhow::Result<Option<&'static str>> {
+    let served = SERVED.iter().find(|(interface, _)| import.starts_with(interface));
+    served.map(|(_, need)| *need).with_context(|| {
+        format!("the component imports {import}, which this host does not offer: serve it with Spin, or do without")
+    })
 }
 
 /// A dependency may use what it inherits, and a WASI without means.
@@ -169,8 +155,7 @@ fn inherited(filling: &Filling, world: &World) -> anyhow::Result<()> {
     check(world.imports.keys())?;
     let Some(inherits) = &filling.inherits else { return Ok(()) };
     for import in world.imports.keys() {
-        let need = NEEDS.iter().find(|(interface, _)| import.starts_with(interface));
-        if let Some((_, key)) = need.filter(|(_, key)| !inherits.iter().any(|inherited| inherited == key)) {
+        if let Some(key) = need(import)?.filter(|key| !inherits.iter().any(|inherited| inherited == key)) {
             let name = &filling.import;
             bail!(
                 "the dependency \"{name}\" imports {import}, but does not inherit \"{key}\": add it to its \

@@ -7,6 +7,7 @@
 
 mod allowance;
 mod client;
+mod dependencies;
 mod engine;
 mod hosts;
 mod routes;
