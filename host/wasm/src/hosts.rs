@@ -36,7 +36,8 @@ enum Hosts {
 #[derive(Debug, Clone, PartialEq)]
 enum Ports {
     Any,
-    Some(Range<u16>),
+    /// As wide as its end needs: 65535 is a port too.
+    Some(Range<u32>),
 }
 
 /// Whom something is sent to.
@@ -128,9 +129,9 @@ pub fn chained(host: &str) -> Option<&str> {
 /// Host and port. The port is "" where there is none.
 fn split(rest: &str) -> Result<(&str, &str), String> {
     let rest = match rest.split_once('/') {
+        Some((host, "")) => host,
         // A network, as in 10.0.0.0/8 or [fd00::]/8:443.
         Some((network, _)) if network.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() => rest,
-        Some((host, "")) => host,
         Some((host, path)) => {
             return Err(format!(
                 "has the path \"/{path}\", and only hosts are allowed: write \"{host}\" without it"
@@ -139,8 +140,9 @@ fn split(rest: &str) -> Result<(&str, &str), String> {
         None => rest,
     };
     if let Some(end) = rest.strip_prefix('[').and(rest.find(']')) {
-        let after = rest[end + 1..].strip_prefix(':').unwrap_or("");
-        return Ok((&rest[..=end], after));
+        // How large a network is stands between the bracket and the port; what else does, is no host.
+        let port = rest[end..].find(':').map(|colon| end + colon);
+        return Ok(port.map_or((rest, ""), |colon| (&rest[..colon], &rest[colon + 1..])));
     }
     match rest.rsplit_once(':') {
         // An IPv6 network without brackets.
@@ -158,7 +160,11 @@ impl Hosts {
             "" => return Err("has no host: write one, or \"*\" for every one".into()),
             _ => {}
         }
-        if let Ok(network) = host.parse::<IpNet>() {
+        let network = match host.strip_prefix('[').and_then(|rest| rest.split_once("]/")) {
+            Some((address, size)) => format!("{address}/{size}").parse::<IpNet>(),
+            None => host.parse(),
+        };
+        if let Ok(network) = network {
             return Ok(Self::Network(network.trunc()));
         }
         let one = |host: &str| Host::parse(host).map_err(|error| format!("\"{host}\" is no host: {error}"));
@@ -194,26 +200,31 @@ impl Ports {
     fn parse(port: &str, scheme: &str) -> Result<Self, String> {
         let number = |text: &str| {
             text.parse::<u16>()
+                .map(u32::from)
                 .map_err(|_no_number| format!("\"{text}\" is no port: write a number, or \"*\""))
         };
         match port {
             "*" => Ok(Self::Any),
-            "" => usual_port(scheme).map(|port| Self::Some(port..port.saturating_add(1))).ok_or_else(|| {
+            "" => usual_port(scheme).map(|port| Self::one(port.into())).ok_or_else(|| {
                 format!(
                     "has no port, and \"{scheme}\" has no usual one: write \":PORT\", or \":*\" for every one"
                 )
             }),
             port => match port.split_once("..") {
                 Some((first, end)) => Ok(Self::Some(number(first)?..number(end)?)),
-                None => number(port).map(|port| Self::Some(port..port.saturating_add(1))),
+                None => number(port).map(Self::one),
             },
         }
+    }
+
+    fn one(port: u32) -> Self {
+        Self::Some(port..port + 1)
     }
 
     fn allows(&self, port: Option<u16>) -> bool {
         match self {
             Self::Any => true,
-            Self::Some(ports) => port.is_some_and(|port| ports.contains(&port)),
+            Self::Some(ports) => port.is_some_and(|port| ports.contains(&port.into())),
         }
     }
 }

@@ -18,6 +18,8 @@ fn scheme_host_and_port_have_to_match() {
     assert!(allows("http://127.0.0.1:8000..9000", "http://127.0.0.1:8999"));
     assert!(!allows("http://127.0.0.1:8000..9000", "http://127.0.0.1:9000"));
     assert!(allows("redis://*:*", "redis://anywhere:7000") && allows("*://*:*", "ftp://x:1"));
+    assert!(allows("http://127.0.0.1:65535", "http://127.0.0.1:65535"));
+    assert!(!allows("http://127.0.0.1:65535", "http://127.0.0.1:65534"));
 }
 
 #[test]
@@ -29,6 +31,10 @@ fn domains_and_networks_hold_what_is_in_them() {
     assert!(!allows("*://10.1.2.3/8:*", "http://11.0.0.1") && !allows("*://10.0.0.0/8:*", "http://name"));
     assert!(allows("http://[::1]:8080", "http://[::1]:8080"));
     assert!(allows("http://fd00::/8", "http://[fd12::1]"));
+    assert!(allows("https://[fd00::]/8:8443", "https://[fd12::1]:8443"));
+    assert!(!allows("https://[fd00::]/8:8443", "https://[fd12::1]"));
+    assert!(allows("https://[fd00::]/8", "https://[fd12::1]") && allows("https://[::1]/", "https://[::1]"));
+    assert!(!allows("https://[fd00::]/8", "https://[fe12::1]"));
 }
 
 #[test]
@@ -51,5 +57,7 @@ fn what_is_wrong_is_said() {
     assert!(wrong("https://ex*mple.com").contains("*.DOMAIN"));
     assert!(wrong("*://example.com").contains(":PORT"));
     assert!(wrong("https://example.com:port").contains("number"));
+    assert!(wrong("https://[fd00::]/many:8443").contains("no host"));
+    assert!(wrong("https://[fd00::]8443").contains("no host"));
     assert!(wrong("insecure:allow-all").contains("*://*:*"));
 }
