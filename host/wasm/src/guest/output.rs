@@ -3,6 +3,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 use tokio::io::AsyncWrite;
@@ -15,9 +19,18 @@ const LIMIT: usize = 16 << 10;
 const LINE: usize = 1 << 10;
 
 /// A guest's standard output or standard error.
-pub struct Output {
-    /// `stdout` or `stderr`.
-    pub name: &'static str,
+///
+/// A guest opens it as often as it likes, and goes on in the same line and within the same bound.
+pub struct Output(Arc<Mutex<Lines>>);
+
+impl Output {
+    /// Standard output and standard error of one request.
+    #[must_use]
+    pub fn both() -> (Self, Self) {
+        let left = Arc::new(AtomicUsize::new(LIMIT));
+        let named = |name| Self(Arc::new(Mutex::new(Lines { name, line: Vec::new(), left: left.clone() })));
+        (named("stdout"), named("stderr"))
+    }
 }
 
 impl IsTerminal for Output {
@@ -28,29 +41,30 @@ impl IsTerminal for Output {
 
 impl StdoutStream for Output {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines { name: self.name, line: Vec::new(), left: LIMIT })
+        Box::new(Stream(self.0.clone()))
     }
 }
 
 struct Lines {
     name: &'static str,
     line: Vec<u8>,
-    left: usize,
+    /// Of the whole request.
+    left: Arc<AtomicUsize>,
 }
 
 impl Lines {
     fn take(&mut self, bytes: &[u8]) {
-        let taken = bytes.len().min(self.left);
-        for &byte in bytes.iter().take(taken) {
+        let less = |left: usize| Some(left.saturating_sub(bytes.len()));
+        // Never fails: it is always less.
+        let (Ok(left) | Err(left)) = self.left.fetch_update(Relaxed, Relaxed, less);
+        for &byte in bytes.iter().take(left) {
             if byte == b'\n' {
                 self.flush_line();
             } else if self.line.len() < LINE {
                 self.line.push(byte);
             }
         }
-        let had_room = self.left > 0;
-        self.left -= taken;
-        if had_room && self.left == 0 {
+        if left > 0 && left <= bytes.len() {
             tracing::warn!(
                 stream = self.name,
                 limit = LIMIT,
@@ -73,9 +87,13 @@ impl Drop for Lines {
     }
 }
 
-impl AsyncWrite for Lines {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.take(bytes);
+/// One opening of an output.
+struct Stream(Arc<Mutex<Lines>>);
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // A panic elsewhere leaves at most a part of a line.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -68,10 +68,8 @@ impl State {
 /// has those that its manifest gives it, to read.
 fn wasi(spin: Option<&Component>) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
-    wasi.stdout(Output { name: "stdout" })
-        .stderr(Output { name: "stderr" })
-        .allow_tcp(false)
-        .allow_udp(false);
+    let (stdout, stderr) = Output::both();
+    wasi.stdout(stdout).stderr(stderr).allow_tcp(false).allow_udp(false);
     let Some(component) = spin else { return wasi.build() };
     wasi.envs(&component.environment);
     if let Some(files) = &component.files

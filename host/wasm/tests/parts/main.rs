@@ -10,6 +10,7 @@ mod client;
 mod dependencies;
 mod engine;
 mod hosts;
+mod output;
 mod routes;
 mod template;
 mod variables;
