@@ -26,7 +26,7 @@ pub use outgoing::{Inside, Web};
 pub use store::State;
 
 use crate::{hosts::Allowed, imports::Services, spin::Component};
-use body::Guarded;
+use body::{Bounds, Guarded};
 use busy::Busy;
 use bytesize::ByteSize;
 use corral_telemetry::Record;
@@ -111,22 +111,25 @@ pub async fn answer(
     let slot = program.slots.take(context.deadline).await?;
     let (deadline, output) = (context.deadline + GRACE, program.limits.output.as_u64());
     let (head, mut answered) = oneshot::channel();
+    let method = request.method().clone();
     let mut running = Box::pin(caught(run(program, services, request, context, slot, head)));
 
     let (head, guest) = tokio::select! {
         biased;
         ended = &mut running => {
             ended?;
-            (answered.try_recv().map_err(|_none| Failure::NoResponse)?, Guest(None))
+            (answered.try_recv().map_err(|_none| Failure::NoResponse)?, Guest::ended())
         }
         head = &mut answered => match head {
-            Ok(head) => (head, Guest(Some(tokio::spawn(running.in_current_span())))),
+            Ok(head) => (head, Guest::running(tokio::spawn(running.in_current_span()))),
             // The sender went down with the guest, which says why.
             Err(_closed) => return running.await.and(Err(Failure::NoResponse)),
         },
     };
     let response = head.map_err(Failure::Refused)?;
-    Ok(response.map(|body| Body::new(Guarded::new(body, guest, deadline, output))))
+    let announced = body::announced(&method, response.status(), response.headers());
+    let bounds = Bounds { deadline, output, announced };
+    Ok(response.map(|body| Body::new(Guarded::new(body, guest, bounds))))
 }
 
 /// A guest that still runs. Dropping it stops it.
@@ -134,6 +137,16 @@ pub struct Guest(Option<JoinHandle<Result<(), Failure>>>);
 
 impl Guest {
     /// Lets the guest run on by itself.
+    /// On a task of its own.
+    #[must_use]
+    pub fn running(task: JoinHandle<Result<(), Failure>>) -> Self {
+        Self(Some(task))
+    }
+
+    fn ended() -> Self {
+        Self(None)
+    }
+
     fn release(&mut self) {
         self.0 = None;
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod allowance;
+mod body;
 mod client;
 mod dependencies;
 mod engine;
