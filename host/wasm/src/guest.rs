@@ -13,6 +13,7 @@ pub mod failure;
 pub mod handler;
 pub mod outgoing;
 pub mod output;
+mod received;
 pub mod slots;
 pub mod store;
 

@@ -2,16 +2,19 @@
 //!
 //! Without a grant there are none, whatever the guest imports.
 
-use super::{Body, Client as Caller, Context, Effects, Failure, body::Incoming};
+use super::{
+    Body, Client as Caller, Context, Effects, Failure,
+    body::Incoming,
+    received::{Held, Paced},
+    slots::{Slot, Slots},
+};
 use crate::{
     hosts::{Allowed, Target, chained},
     spin::Component,
 };
-use bytes::Bytes;
 use corral_telemetry::Record;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, Uri, Version, header::HOST, uri::Scheme};
-use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -19,13 +22,8 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context as Task, Poll},
-    time::Duration,
-};
-use tokio::time::{Instant, Sleep, sleep_until};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -34,6 +32,16 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a connection without a request is kept.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// How many connections without a request are kept to one host.
+const MAX_IDLE: usize = 32;
+
+/// How many requests one guest may have under way, to the end of their answers. Further ones wait.
+pub const AT_ONCE: u32 = 64;
+
+/// How many requests to other hosts all guests together may have under way: each needs a connection, and connections are
+/// bounded by what the process may open. Further ones wait as long as connecting may take.
+const ALL_AT_ONCE: u32 = 1_024;
 
 /// How often components of an application may call each other within one request.
 const MAX_DEPTH: u32 = 8;
@@ -51,7 +59,10 @@ pub trait Inside: Send + Sync + 'static {
 
 /// The connections to other hosts. Clones share them.
 #[derive(Clone)]
-pub struct Web(Client<HttpsConnector<HttpConnector>, WasiBody>);
+pub struct Web {
+    client: Client<HttpsConnector<HttpConnector>, WasiBody>,
+    places: Arc<Slots>,
+}
 
 impl Web {
     /// None yet.
@@ -59,6 +70,14 @@ impl Web {
     /// # Errors
     /// When the machine's certificates cannot be read.
     pub fn new() -> anyhow::Result<Self> {
+        Self::bounded(ALL_AT_ONCE)
+    }
+
+    /// None yet, and never more than so many requests under way.
+    ///
+    /// # Errors
+    /// When the machine's certificates cannot be read.
+    pub fn bounded(at_once: u32) -> anyhow::Result<Self> {
         let tls = rustls::ClientConfig::builder().with_platform_verifier()?.with_no_client_auth();
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -71,32 +90,51 @@ impl Web {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE)
             .build(connector);
-        Ok(Self(client))
+        Ok(Self { client, places: Arc::new(Slots::new(at_once, PATIENCE)) })
     }
 }
 
 /// What a guest may send.
-pub(super) enum Outgoing {
+pub enum Outgoing {
     /// Nothing.
     Denied,
     /// To the hosts that it was granted.
     Granted(Box<Granted>),
 }
 
-/// What is needed to send something for a guest.
+/// What is needed to send something for a guest. Clones share the places.
 #[derive(Clone)]
-pub(super) struct Granted {
+pub struct Granted {
+    /// To whom.
     pub hosts: Arc<[Allowed]>,
     /// For the log, of Spin applications.
     pub component: Option<Arc<Component>>,
+    /// The connections.
     pub web: Web,
+    /// The application's other components.
     pub inside: Option<Arc<dyn Inside>>,
+    /// Names the request that the guest answers.
     pub request_id: String,
+    /// Who sent that.
     pub caller: Caller,
+    /// When that has to be answered.
     pub deadline: Instant,
+    /// What it leaves for the log.
     pub record: Arc<Record>,
+    /// How many components have called each other to come here.
     pub depth: u32,
+    /// For the requests that the guest has under way.
+    pub places: Arc<Slots>,
+}
+
+impl Granted {
+    /// The places of one guest.
+    #[must_use]
+    pub fn places() -> Arc<Slots> {
+        Arc::new(Slots::new(AT_ONCE, PATIENCE))
+    }
 }
 
 type Done = Box<dyn Future<Output = wasmtime_wasi_http::Result<()>> + Send>;
@@ -148,13 +186,15 @@ impl Granted {
             );
             return Err(deny(request));
         }
-        match host {
+        let place = taken(&self.places, self.deadline).await?;
+        let response = match host {
             None => self.inside(None, request).await,
             Some(host) => match chained(host) {
-                Some(id) => self.clone().inside(Some(id.to_owned()), request).await,
+                Some(id) => self.inside(Some(id.to_owned()), request).await,
                 None => self.outside(request, options).await,
             },
-        }
+        }?;
+        Ok(response.map(|body| Held::new(body, place).boxed_unsync()))
     }
 
     fn name(&self) -> Option<&str> {
@@ -219,13 +259,22 @@ impl Granted {
         }
         let connect = options.connect_timeout.unwrap_or(PATIENCE);
         let first = options.first_byte_timeout.unwrap_or(PATIENCE);
-        let until = (Instant::now() + connect + first).min(self.deadline);
-        let answered = tokio::time::timeout_at(until, self.web.0.request(request)).await;
+        let begun = Instant::now();
+        let until = (begun + connect + first).min(self.deadline);
+        let place = taken(&self.web.places, until.min(begun + connect)).await?;
+        let answered = tokio::time::timeout_at(until, self.web.client.request(request)).await;
         let response =
             answered.map_err(|_elapsed| Error::ConnectionReadTimeout)?.map_err(|error| reason(&error))?;
         let between = options.between_bytes_timeout.unwrap_or(PATIENCE);
-        Ok(response.map(|body| Paced::new(body.map_err(Error::from), between).boxed_unsync()))
+        Ok(response.map(|body| {
+            let paced = Paced::new(body.map_err(Error::from), between);
+            Held::new(paced, place).boxed_unsync()
+        }))
     }
+}
+
+async fn taken(places: &Slots, until: Instant) -> wasmtime_wasi_http::Result<Slot> {
+    places.take(until).await.map_err(|_full| Error::ConnectionLimitReached)
 }
 
 /// Reads what the guest still writes, until it ends: it is to learn why nothing was sent, and not that nobody reads.
@@ -261,49 +310,6 @@ fn reason(error: &hyper_util::client::legacy::Error) -> Error {
         cause = inner.source();
     }
     if error.is_connect() { Error::DestinationUnavailable } else { Error::HttpProtocolError }
-}
-
-/// A body whose frames come within a time of each other.
-struct Paced<B> {
-    body: B,
-    between: Duration,
-    wait: Pin<Box<Sleep>>,
-}
-
-impl<B> Paced<B> {
-    fn new(body: B, between: Duration) -> Self {
-        Self { body, between, wait: Box::pin(sleep_until(Instant::now() + between)) }
-    }
-}
-
-impl<B: http_body::Body<Data = Bytes, Error = Error> + Unpin> http_body::Body for Paced<B> {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        task: &mut Task<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match Pin::new(&mut self.body).poll_frame(task) {
-            Poll::Ready(frame) => {
-                let next = Instant::now() + self.between;
-                self.wait.as_mut().reset(next);
-                Poll::Ready(frame)
-            }
-            Poll::Pending => match self.wait.as_mut().poll(task) {
-                Poll::Ready(()) => Poll::Ready(Some(Err(Error::ConnectionReadTimeout))),
-                Poll::Pending => Poll::Pending,
-            },
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 /// The address of a request as its sender wrote it.

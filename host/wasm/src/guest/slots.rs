@@ -1,4 +1,5 @@
-//! How many instances of an application may live at once; further requests wait a while.
+//! How many there may be at once, of an application's instances or of requests that guests send; further ones wait a
+//! while.
 
 use super::Failure;
 use std::{sync::Arc, time::Duration};
@@ -7,7 +8,7 @@ use tokio::{
     time::Instant,
 };
 
-/// The places for instances.
+/// The places for them.
 #[derive(Debug)]
 pub struct Slots {
     places: Arc<Semaphore>,
@@ -19,7 +20,7 @@ pub struct Slots {
 pub struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl Slots {
-    /// `total` places, for each of which a request waits up to `wait`.
+    /// `total` places, for each of which whoever needs one waits up to `wait`.
     pub fn new(total: u32, wait: Duration) -> Self {
         let places = usize::try_from(total).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         Self { places: Arc::new(Semaphore::new(places)), total, wait }

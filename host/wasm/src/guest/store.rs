@@ -115,6 +115,7 @@ pub(super) struct Memory {
     limit: usize,
     exceeded: bool,
 }
+        places: Granted::places(),
 
 impl Memory {
     fn new(limit: u64) -> Self {

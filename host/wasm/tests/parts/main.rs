@@ -11,6 +11,7 @@ mod client;
 mod dependencies;
 mod engine;
 mod hosts;
+mod outgoing;
 mod output;
 mod routes;
 mod template;
