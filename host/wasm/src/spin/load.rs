@@ -144,8 +144,8 @@ impl Application {
             folder: &folder,
         };
         let variables = Variables::resolve(file, &manifest, &sources)?;
-        let stores = Stores::open(&runtime, &state, &manifest, file)?;
         let (routes, components) = routes(file, &manifest)?;
+        let stores = Stores::open(&runtime, &state, &components, file)?;
         let loading = Loading {
             file,
             folder,
@@ -216,8 +216,7 @@ fn destination(
     Ok(match (&trigger.component, &trigger.static_response) {
         (Some(Answering::Named(id)), _) => Destination::Component(id.clone()),
         (Some(Answering::Inline(component)), _) => {
-            let id =
-                trigger.id.clone().map_or_else(|| format!("http-{place}"), |id| format!("{id}-component"));
+            let id = trigger.inline_id(place);
             components.insert(id.clone(), (**component).clone());
             Destination::Component(id)
         }
@@ -307,8 +306,12 @@ impl Loading<'_> {
                     (self.folder.join(&local.path), local.export.clone(), &local.inherit_configuration)
                 }
                 Dependency::Component(other) => {
-                    let source = &self.all[&other.component].source;
-                    (self.source(source)?, other.export.clone(), &other.inherit_configuration)
+                    let id = &other.component;
+                    let filler = self
+                        .all
+                        .get(id)
+                        .with_context(|| format!("\"{import}\": there is no component \"{id}\""))?;
+                    (self.source(&filler.source)?, other.export.clone(), &other.inherit_configuration)
                 }
                 Dependency::Version(_) | Dependency::Elsewhere(_) => {
                     bail!("\"{import}\" is not on this machine")

@@ -360,6 +360,14 @@ pub struct ProfileBuild {
     pub command: Commands,
 }
 
+impl HttpTrigger {
+    /// What a component is called that is written in the trigger, the one at this place, as Spin has it.
+    #[must_use]
+    pub fn inline_id(&self, place: usize) -> String {
+        self.id.as_ref().map_or_else(|| format!("http-{place}"), |id| format!("{id}-component"))
+    }
+}
+
 impl Component {
     /// As it is under a profile. One that it does not have changes nothing.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Where an application's key-value stores and SQLite databases are, by their labels.
 
 use super::{
-    manifest::{Manifest, Problems},
+    manifest::{Component, Problems},
     runtime_config::{KeyValue, RuntimeConfig, Sqlite},
 };
 use corral_spin::{key_value::Place, sqlite::Database};
@@ -17,16 +17,16 @@ pub(super) struct Stores {
 }
 
 impl Stores {
-    /// Those that components of the manifest may open.
+    /// Those that components may open, be they in a table of their own or in a trigger's.
     pub fn open(
         runtime: &RuntimeConfig,
         state: &Path,
-        manifest: &Manifest,
+        components: &BTreeMap<String, Component>,
         file: &Path,
     ) -> anyhow::Result<Self> {
         let mut problems = Problems::of(file);
         let (mut key_value, mut sqlite) = (BTreeMap::new(), BTreeMap::new());
-        for (id, component) in &manifest.components {
+        for (id, component) in components {
             for (place, label) in component.key_value_stores.iter().enumerate() {
                 let key = format!("component.{id}.key_value_stores[{place}]");
                 if key_value.contains_key(label) {

@@ -14,5 +14,6 @@ mod hosts;
 mod outgoing;
 mod output;
 mod routes;
+mod stores;
 mod template;
 mod variables;

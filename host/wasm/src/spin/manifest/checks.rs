@@ -73,10 +73,20 @@ fn triggers(manifest: &Manifest, problems: &mut Problems) {
     if manifest.triggers.http.is_empty() {
         problems.add("trigger.http", "there is none, so nothing leads to a component: add [[trigger.http]]");
     }
-    let mut routes = BTreeMap::new();
+    let (mut routes, mut inline) = (BTreeMap::new(), BTreeSet::new());
     for (place, trigger) in manifest.triggers.http.iter().enumerate() {
         let key = format!("trigger.http[{place}]");
         one_trigger(&key, trigger, manifest, problems);
+        if let Some(Answering::Inline(_)) = trigger.component {
+            let id = trigger.inline_id(place);
+            if manifest.components.contains_key(&id) || inline.contains(&id) {
+                problems.add(
+                    format!("{key}.component"),
+                    format!("is called \"{id}\", as another component is: give the trigger another id"),
+                );
+            }
+            inline.insert(id);
+        }
         if let Route::Public(route) = &trigger.route
             && let Some(earlier) = routes.insert(route, place)
         {
@@ -177,6 +187,15 @@ fn one_component(key: &str, component: &Component, manifest: &Manifest, problems
     }
     for (name, dependency) in &component.dependencies {
         dependency_of(&format!("{key}.dependencies.\"{name}\""), dependency, manifest, problems);
+    }
+    for (profile, changed) in &component.profile {
+        // What would have to be fetched is refused where the profile is served, and not before.
+        let here =
+            |dependency: &Dependency| matches!(dependency, Dependency::Local(_) | Dependency::Component(_));
+        for (name, dependency) in changed.dependencies.iter().filter(|(_, dependency)| here(dependency)) {
+            let key = format!("{key}.profile.{profile}.dependencies.\"{name}\"");
+            dependency_of(&key, dependency, manifest, problems);
+        }
     }
 }
 
