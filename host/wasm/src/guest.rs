@@ -111,8 +111,8 @@ pub async fn answer(
 ) -> Result<Response<Body>, Failure> {
     let slot = program.slots.take(context.deadline).await?;
     let (deadline, output) = (context.deadline + GRACE, program.limits.output.as_u64());
-    let (head, mut answered) = oneshot::channel();
     let method = request.method().clone();
+    let (head, mut answered) = oneshot::channel();
     let mut running = Box::pin(caught(run(program, services, request, context, slot, head)));
 
     let (head, guest) = tokio::select! {
@@ -137,7 +137,6 @@ pub async fn answer(
 pub struct Guest(Option<JoinHandle<Result<(), Failure>>>);
 
 impl Guest {
-    /// Lets the guest run on by itself.
     /// On a task of its own.
     #[must_use]
     pub fn running(task: JoinHandle<Result<(), Failure>>) -> Self {
@@ -148,6 +147,7 @@ impl Guest {
         Self(None)
     }
 
+    /// Lets the guest run on by itself.
     fn release(&mut self) {
         self.0 = None;
     }
@@ -179,10 +179,13 @@ async fn run(
     head: Head,
 ) -> Result<(), Failure> {
     let deadline = context.deadline + GRACE;
-    let busy = Busy::new(program.limits.cpu);
+    let Limits { memory, cpu, .. } = program.limits;
+    let busy = Busy::new(cpu);
     let state = State::new(&program, services, context);
     let mut store = Store::new(program.handler.engine(), state);
     store.limiter(|state| &mut state.memory);
+    // No call takes more than the guest itself may hold.
+    store.set_hostcall_fuel(usize::try_from(memory.as_u64()).unwrap_or(usize::MAX));
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(busy.callback());
 

@@ -19,13 +19,13 @@ async fn host() -> Result<Host> {
 async fn each_broken_limit_is_a_500_and_the_next_request_is_served() -> Result<()> {
     let host = host().await?;
     let client = host.client()?;
-    for path in ["/loop", "/grow", "/recurse", "/trap", "/nothing"] {
+    for path in ["/loop", "/grow", "/recurse", "/trap", "/hoard", "/nothing"] {
         let broken = Reply::of(client.get(path)).await?;
         assert_eq!(broken.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
         assert!(broken.body["detail"].is_string(), "{path}: {}", broken.body);
         assert_eq!(Reply::of(client.get("/fine")).await?.status, StatusCode::OK, "after {path}");
     }
-    for (kind, count) in [("cpu", 1.0), ("memory", 1.0), ("trap", 2.0), ("no_response", 1.0)] {
+    for (kind, count) in [("cpu", 1.0), ("memory", 1.0), ("trap", 3.0), ("no_response", 1.0)] {
         let sample = format!("corral_request_failures_total{{app=\"chat\",kind=\"{kind}\"}}");
         assert_eq!(host.metric(&sample).await?, Some(count), "{kind}");
     }

@@ -17,6 +17,13 @@ use wasmtime::{ResourceLimiter, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+/// What a guest may have open at once: requests, bodies, streams, what it waits for.
+const RESOURCES: usize = 2_048;
+
+/// Bytes of the headers of each request and answer, names included. All that a guest may have open together come to
+/// 64 MiB, which is as much as one of its memories may be.
+const FIELDS: usize = 32 << 10;
+
 /// The data of a guest's store.
 pub struct State {
     pub(crate) table: ResourceTable,
@@ -44,7 +51,7 @@ impl State {
         let wasi = wasi(program.spin.as_deref());
         let outgoing = outgoing(program, &services, &context);
         Self {
-            table: ResourceTable::new(),
+            table: table(),
             services,
             config: program.config.clone(),
             allowance: Allowance::of(program),
@@ -57,10 +64,23 @@ impl State {
             open: 0,
             memory: Memory::new(program.limits.memory.as_u64()),
             wasi,
-            http: WasiHttpCtx::new(),
+            http: http(),
             outgoing,
         }
     }
+}
+
+/// A guest that never drops what it opens ends at the bound.
+fn table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(RESOURCES);
+    table
+}
+
+fn http() -> WasiHttpCtx {
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(FIELDS);
+    http
 }
 
 /// No files, no sockets, no environment: what a guest may use it imports from Corral, and `wasi:http` leads to hosts that
@@ -95,6 +115,7 @@ fn outgoing(program: &Program, services: &Services, context: &Context) -> Outgoi
         deadline: context.deadline,
         record: context.record.clone(),
         depth: context.depth,
+        places: Granted::places(),
     }))
 }
 
@@ -115,7 +136,6 @@ pub(super) struct Memory {
     limit: usize,
     exceeded: bool,
 }
-        places: Granted::places(),
 
 impl Memory {
     fn new(limit: u64) -> Self {

@@ -21,7 +21,7 @@ use bindings::{
     exports::wasi::http::incoming_handler::Guest,
     wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam},
 };
-use std::hint::black_box;
+use std::{hint::black_box, mem};
 
 struct Hostile;
 
@@ -32,6 +32,7 @@ impl Guest for Hostile {
             Some("/grow") => grow(),
             Some("/recurse") => drop(black_box(recurse(1))),
             Some("/trap") => panic!("a bug"),
+            Some("/hoard") => hoard(),
             Some("/nothing") => return,
             Some("/flood") => flood(),
             Some("/turn") => drop(turns::answer(&turn())),
@@ -59,6 +60,13 @@ fn grow() {
 #[expect(unconditional_recursion, reason = "that is the point")]
 fn recurse(depth: u64) -> u64 {
     black_box(recurse(black_box(depth + 1)) + depth)
+}
+
+/// What the host keeps for it, without an end.
+fn hoard() {
+    loop {
+        mem::forget(Fields::new());
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "that is the point")]
