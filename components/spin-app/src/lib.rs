@@ -30,11 +30,16 @@ impl Parts {
 
 /// All three as one component that asks for what Spin offers.
 pub fn compose(parts: &Parts) -> Result<Vec<u8>> {
-    let whole = plug(&parts.chat()?, &parts.adapter)?;
+    let (chat, given) = (parts.chat()?, world(&parts.adapter)?.exports);
+    let asked = |component: &[u8]| -> Result<Vec<String>> {
+        Ok(world(component)?.imports.into_iter().filter(|name| name.starts_with("corral:")).collect())
+    };
+    let missing: Vec<_> = asked(&chat)?.into_iter().filter(|name| !given.contains(name)).collect();
+    ensure!(missing.is_empty(), "the adapter does not give what is asked of it: {missing:?}");
+    let whole = plug(&chat, &parts.adapter)?;
     // What is of another type is passed over in silence, and left to be asked for.
-    let left: Vec<_> =
-        world(&whole)?.imports.into_iter().filter(|name| name.starts_with("corral:")).collect();
-    ensure!(left.is_empty(), "the adapter does not give what is asked of it: {left:?}");
+    let left = asked(&whole)?;
+    ensure!(left.is_empty(), "the adapter gives something else than is asked of it: {left:?}");
     Ok(whole)
 }
 

@@ -69,7 +69,7 @@ fn an_adapter_that_gives_too_little_is_told() -> Result<()> {
     let parts = parts()?;
     let without = Parts { adapter: parts.logic.clone(), ..parts };
     let error = format!("{:#}", compose(&without).err().context("composed")?);
-    assert!(error.contains("corral:host/") || error.contains("plugging"), "{error}");
+    assert!(error.contains("does not give") && error.contains("corral:host/inference@0.1.0"), "{error}");
     Ok(())
 }
 
