@@ -8,13 +8,17 @@ use reqwest::StatusCode;
 
 #[tokio::test]
 async fn a_loop_too_much_memory_and_a_panic_are_500_for_their_own_request() -> Result<()> {
-    let settings = Settings::new()?.set("spin.limits.cpu", "200ms");
+    let settings = Settings::new()?.set("spin.limits.cpu", "1s");
     let host = Host::spin(&spin()?, &settings).await?;
     let client = host.client()?;
     let broken = ["loop", "grow", "panic"].map(|what| Reply::of(client.get(&format!("/kitchen/{what}"))));
     let (broken, fine) = tokio::join!(join_all(broken), asked(&host, "/kitchen/echo"));
     for reply in broken {
         assert_eq!(reply?.status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    for kind in ["cpu", "memory", "trap"] {
+        let sample = format!("corral_request_failures_total{{app=\"kitchen\",kind=\"{kind}\"}}");
+        assert_eq!(host.metric(&sample).await?, Some(1.0), "{kind}");
     }
     assert_eq!(fine?["method"], "GET");
     assert_eq!(asked(&host, "/kitchen/echo").await?["method"], "GET");
