@@ -10,6 +10,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -18,14 +19,21 @@ const OWNER_ONLY: u32 = 0o600;
 /// The write-ahead log is cut to this size after it was worked in.
 const LOG_BYTES: u32 = 64 << 20;
 
+/// Held while a file is made, so that nobody has it open when its maker closes it.
+static MAKING: Mutex<()> = Mutex::new(());
+
 /// Makes the file and the folders that are missing, and leaves the file to its owner alone.
 ///
 /// A folder that exists keeps its permissions: it may hold what others are meant to read.
+///
+/// Invariant: a file that is there is opened by SQLite alone. Whoever closes a file drops all locks that the
+/// process has on it (POSIX), SQLite's too; then another process takes itself for the last user and deletes the
+/// write-ahead log.
 pub fn prepare(path: &Path) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(path)?;
+    make(path)?;
     // SQLite gives the permissions of the main file to side files that it makes; these may be there
     // already.
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
@@ -84,6 +92,14 @@ fn enter_wal(connection: &Connection, patience: Duration) -> Result<(), Error> {
             }
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    match OpenOptions::new().create_new(true).write(true).mode(OWNER_ONLY).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
     }
 }
 

@@ -4,10 +4,13 @@
 
 use corral_store::{Database, Error, Schema, deadline};
 use rusqlite::{Connection, Transaction};
+use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
 use std::{
     fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::mpsc,
     time::Duration,
 };
@@ -179,6 +182,46 @@ async fn reads_that_panic_end_no_thread() {
     }
     database.write(deadline(), add).await.unwrap();
     assert_eq!(count(&database).await, 1);
+}
+
+/// Without the lock another process takes itself for the last one, and deletes the log when it closes the file.
+#[test]
+fn other_processes_see_the_lock_however_often_the_file_is_opened() {
+    let (_database, folder) = new();
+    assert!(is_locked_for_another_process(&path(&folder)));
+    let _other = open(&path(&folder), &NOTES).unwrap();
+    assert!(is_locked_for_another_process(&path(&folder)), "the second opening has dropped it");
+}
+
+fn is_locked_for_another_process(path: &Path) -> bool {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_looks_for_a_lock", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}", path.display()).unwrap();
+    let output = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    output.lines().find_map(|line| line.strip_prefix("locked ")?.parse().ok()).expect("an answer")
+}
+
+#[test]
+#[ignore = "the other half of other_processes_see_the_lock_however_often_the_file_is_opened, which starts it"]
+fn child_that_looks_for_a_lock() {
+    let mut path = String::new();
+    if std::io::stdin().read_line(&mut path).unwrap() == 0 {
+        return;
+    }
+    // What SQLite locks to be alone with the file, by its documented format.
+    let lock = Flock {
+        start: 0x4000_0002,
+        length: 510,
+        pid: None,
+        typ: FlockType::WriteLock,
+        offset_type: FlockOffsetType::Set,
+    };
+    let file = fs::OpenOptions::new().read(true).write(true).open(path.trim_end()).unwrap();
+    println!("\nlocked {}", fcntl_getlk(&file, &lock).unwrap().is_some());
 }
 
 #[tokio::test]
