@@ -8,21 +8,24 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::{fs, path::Path};
 use tempfile::TempDir;
 
-/// The default user must not get in, and ours only to what it needs.
-const USER: &[&str] = &[
-    "--user",
-    "default",
-    "off",
-    "--user",
-    "corral",
-    "on",
-    ">s3cret",
-    "~session:*",
-    "~turns:{session:*",
-    "+@all",
-    "-@admin",
-    "-@dangerous",
-];
+/// A server where the default user does not get in, and ours only to what the documentation says that it needs,
+/// without these.
+async fn with_few_rights(without: &[&str]) -> Redis {
+    let document = include_str!("../../../../../docs/stores.md");
+    let (_, list) = document.split_once("Corral's user needs the keys").unwrap();
+    let (list, _) = list.split_once(" Never ").unwrap();
+    let (keys, commands) = list.split_once(", and: ").unwrap();
+    let code = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let patterns = code(keys)
+        .into_iter()
+        .map(|key| key.replace("<prefix>", "~session:").replace("turns:{~", "~turns:{"));
+    let commands = code(commands).into_iter().filter(|command| !command.contains(char::is_lowercase));
+    let rights =
+        commands.filter(|command| !without.contains(&command.as_str())).map(|command| format!("+{command}"));
+    let user = ["--user", "default", "off", "--user", "corral", "on", ">s3cret", "-@all"].map(str::to_owned);
+    let arguments: Vec<_> = user.into_iter().chain(patterns).chain(rights).collect();
+    Redis::start_with(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap()
+}
 
 fn with_user(server: &Redis, folder: &TempDir, password: &str) -> Config {
     let file = folder.path().join("password");
@@ -35,28 +38,47 @@ fn with_user(server: &Redis, folder: &TempDir, password: &str) -> Config {
 
 #[tokio::test]
 async fn a_user_with_a_password_from_a_file_gets_in_with_few_rights() {
-    let (server, folder) = (Redis::start_with(USER).await.unwrap(), tempfile::tempdir().unwrap());
+    let (server, folder) = (with_few_rights(&[]).await, tempfile::tempdir().unwrap());
+    for database in ["0", "3"] {
+        let mut config = with_user(&server, &folder, "s3cret");
+        config.url = Some(format!("redis://127.0.0.1:{}/{database}", server.port()));
+        let sessions = support::open(&config).await;
+        let id = sessions.create().await.unwrap();
+        sessions.append(&id, turn(1), "1").await.unwrap();
+        sessions.set_metadata(&id, "key", "value").await.unwrap();
+        assert_eq!(sessions.replace(&id, turn(2), "2", 1).await.unwrap(), 1);
+        assert_eq!(read(&sessions, &id).await.history, [turn(2)]);
+        let record = sessions.export(None, 10).await.unwrap().records.remove(0);
+        sessions.import(&record).await.unwrap();
+        sessions.expired().await.unwrap();
+        sessions.purge(&id).await.unwrap();
+        assert!(sessions.delete(&id).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_replacement_that_is_refused_changes_nothing() {
+    let (server, folder) = (with_few_rights(&["HDEL"]).await, tempfile::tempdir().unwrap());
     let sessions = support::open(&with_user(&server, &folder, "s3cret")).await;
     let id = sessions.create().await.unwrap();
     sessions.append(&id, turn(1), "1").await.unwrap();
-    sessions.set_metadata(&id, "key", "value").await.unwrap();
-    assert_eq!(read(&sessions, &id).await.history, [turn(1)]);
-    assert_eq!(sessions.export(None, 10).await.unwrap().records.len(), 1);
-    sessions.expired().await.unwrap();
-    sessions.purge(&id).await.unwrap();
-    assert!(sessions.delete(&id).await.unwrap());
+    let before = sessions.record(&id).await.unwrap().unwrap();
+    let cause = cause(sessions.replace(&id, turn(2), "2", 1).await);
+    assert!(cause.contains("can't run this command"), "{cause}");
+    let after = sessions.record(&id).await.unwrap().unwrap();
+    assert_eq!((after.session, after.turn_ids), (before.session, before.turn_ids));
 }
 
 #[tokio::test]
 async fn the_password_may_stand_in_the_address() {
-    let server = Redis::start_with(USER).await.unwrap();
+    let server = with_few_rights(&[]).await;
     let sessions = support::open(&config_of(&server.url().replace("://", "://corral:s3cret@"))).await;
     sessions.create().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_the_cause_and_not_shown() {
-    let (server, folder) = (Redis::start_with(USER).await.unwrap(), tempfile::tempdir().unwrap());
+    let (server, folder) = (with_few_rights(&[]).await, tempfile::tempdir().unwrap());
     let config = with_user(&server, &folder, "wr0ng");
     let sessions = support::open(&config).await;
     for cause in [cause(sessions.create().await), cause(sessions.ping().await)] {
