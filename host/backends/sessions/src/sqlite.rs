@@ -10,6 +10,7 @@ mod tests;
 
 use crate::{Error, Page, Record, Session, Turn, limits, moment::Moment};
 use corral_store::{Database, Schema, deadline};
+use rusqlite::Transaction;
 use std::{path::Path, sync::Arc, time::Duration};
 
 const SCHEMA: Schema = Schema {
@@ -68,7 +69,7 @@ impl Store {
     ) -> Result<u32, Error> {
         let (now, expires_at) = self.span();
         let (id, turn_id) = (id.to_owned(), turn_id.to_owned());
-        let append = self.database.write(deadline(), move |at| {
+        let append = move |at: &Transaction<'_>| {
             let mut head = rows::head(at, &id, now)?.ok_or(Error::NotFound)?;
             rows::slide(at, &id, now, expires_at)?;
             if let Some(number) = rows::number_of(at, &head, &turn_id)? {
@@ -78,14 +79,18 @@ impl Store {
                 rows::remove_newest(at, &mut head)?;
             }
             rows::append(at, &head, &turn, &turn_id, now)
-        });
-        append.await
+        };
+        match replaces {
+            None => self.database.write(deadline(), append).await,
+            Some(_) => self.database.erase(deadline(), append).await,
+        }
     }
 
     pub async fn set_metadata(&self, id: &str, key: &str, value: &str) -> Result<(), Error> {
         let (now, expires_at) = self.span();
         let (id, key, value) = (id.to_owned(), key.to_owned(), value.to_owned());
-        let set = self.database.write(deadline(), move |at| {
+        // There may have been another value.
+        let set = self.database.erase(deadline(), move |at| {
             let head = rows::head(at, &id, now)?.ok_or(Error::NotFound)?;
             rows::slide(at, &id, now, expires_at)?;
             rows::set_metadata(at, &head, &key, &value, now)
@@ -129,7 +134,7 @@ impl Store {
     pub async fn import(&self, record: &Record) -> Result<(), Error> {
         let (now, _) = self.span();
         let (record, bytes) = (record.clone(), record.check()?);
-        self.database.write(deadline(), move |at| movement::replace(at, &record, bytes, now)).await
+        self.database.erase(deadline(), move |at| movement::replace(at, &record, bytes, now)).await
     }
 
     /// This moment, and the one in which a session expires that is used now.

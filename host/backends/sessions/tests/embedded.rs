@@ -5,8 +5,9 @@
 mod conformance;
 
 use conformance::{read, turn};
-use corral_sessions::{Backend, Config, Error, Sessions};
+use corral_sessions::{Backend, Config, Error, Sessions, Turn};
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Command, Stdio},
@@ -64,6 +65,41 @@ async fn sessions_outlive_the_process() {
     let before = read(&first, &id).await;
     drop(first);
     assert_eq!(read(&open(&folder).await.unwrap(), &id).await, before);
+}
+
+#[tokio::test]
+async fn what_was_replaced_leaves_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = open(&folder).await.unwrap();
+    let id = sessions.create().await.unwrap();
+    let canary = Turn { user: "a canary".to_owned(), ai: "that sings".to_owned() };
+    sessions.append(&id, canary.clone(), "1").await.unwrap();
+    sessions.set_metadata(&id, "title", "in the mine").await.unwrap();
+    assert_eq!(sessions.replace(&id, turn(1), "2", 1).await.unwrap(), 1);
+    for text in ["a canary", "that sings"] {
+        leaves_the_disk(&folder, text).await;
+    }
+    assert!(on_disk(&folder, "in the mine"), "it is still there");
+    sessions.set_metadata(&id, "title", "on the tree").await.unwrap();
+    leaves_the_disk(&folder, "in the mine").await;
+    let record = sessions.record(&id).await.unwrap().unwrap();
+    sessions.append(&id, canary, "3").await.unwrap();
+    sessions.import(&record).await.unwrap();
+    leaves_the_disk(&folder, "a canary").await;
+}
+
+async fn leaves_the_disk(folder: &TempDir, text: &str) {
+    let gone = async {
+        while on_disk(folder, text) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("still on the disk");
+}
+
+fn on_disk(folder: &TempDir, text: &str) -> bool {
+    let files = fs::read_dir(folder.path()).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    files.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
 }
 
 #[tokio::test]

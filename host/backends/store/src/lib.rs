@@ -89,6 +89,8 @@ impl Database {
         let reads = Queue::start(&format!("{}-read", schema.part), readers)?;
         let scrubber =
             Scrubber::start(&format!("{}-scrub", schema.part), file::connect_for_scrubbing(path, PATIENCE)?)?;
+        // A process that was killed may have left in the log what it had just deleted.
+        scrubber.ask();
         Ok(Ok((Self { writes, reads, scrubber }, done)))
     }
 

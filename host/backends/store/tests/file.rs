@@ -236,8 +236,33 @@ async fn what_was_erased_leaves_the_disk() {
     assert!(on_disk(&folder, canary), "where it would be found");
     let erase = |at: &Transaction<'_>| Ok::<_, Error>(at.execute("DELETE FROM notes", ())?);
     assert_eq!(database.erase(deadline(), erase).await.unwrap(), 2);
+    leaves_the_disk(&folder, canary).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_process_has_erased_leaves_the_disk_when_the_file_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let canary = "a canary that sings in the mine";
+    let killed = Connection::open(path(&folder)).unwrap();
+    killed
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON; CREATE TABLE birds (song TEXT);
+             INSERT INTO birds VALUES ('{canary}'); DELETE FROM birds"
+        ))
+        .unwrap();
+    // As they are when the process is killed.
+    let left = tempfile::tempdir().unwrap();
+    for file in ["corral.db", "corral.db-wal"] {
+        fs::copy(folder.path().join(file), left.path().join(file)).unwrap();
+    }
+    assert!(on_disk(&left, canary), "where it would be found");
+    let _database = open(&path(&left), &NOTES).unwrap();
+    leaves_the_disk(&left, canary).await;
+}
+
+async fn leaves_the_disk(folder: &TempDir, text: &str) {
     for _ in 0..200 {
-        if !on_disk(&folder, canary) {
+        if !on_disk(folder, text) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
