@@ -15,7 +15,7 @@ mod sqlite;
 mod store;
 
 pub use config::{Backend, Config, Redis, Topology};
-pub use record::{Page, Record};
+pub use record::{Page, Record, Unread};
 pub use session::{Session, Turn};
 
 use futures_util::future::BoxFuture;
@@ -179,8 +179,8 @@ impl Sessions {
     ///
     /// `limit` is how many records a page should have, at most 1,000; large ones make it end earlier,
     /// and a server may give a few more. Sessions that exist all the while are told of at least once;
-    /// of ones made meanwhile nothing is promised. A `cursor` that is none is
-    /// [`Error::InvalidArgument`].
+    /// of ones made meanwhile nothing is promised. What cannot be read holds up nothing: see
+    /// [`Page::unread`]. A `cursor` that is none is [`Error::InvalidArgument`].
     pub fn export<'a>(&'a self, cursor: Option<&'a str>, limit: u32) -> BoxFuture<'a, Result<Page, Error>> {
         Box::pin(self.store.export(cursor, limit))
     }

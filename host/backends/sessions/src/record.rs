@@ -11,8 +11,19 @@ use std::time::Duration;
 pub struct Page {
     /// Living sessions, possibly none even though more follow.
     pub records: Vec<Record>,
+    /// What cannot be read; other programs may have written anything.
+    pub unread: Vec<Unread>,
     /// Where the next page begins; none at the end. Valid after a restart of the program, too.
     pub next: Option<String>,
+}
+
+/// What stands where a session would, and is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Where it stands.
+    pub key: String,
+    /// Why it is none, without its content.
+    pub cause: String,
 }
 
 /// A whole session.

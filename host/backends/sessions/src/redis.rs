@@ -18,11 +18,11 @@ mod movement;
 mod scripts;
 
 use crate::{Config, Error, Session, Topology, Turn, limits, moment::Moment};
-use ::redis::{Cmd, FromRedisValue, Script, ScriptInvocation};
+use ::redis::{Cmd, FromRedisValue, RedisResult, Script, ScriptInvocation};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use connection::{Line, Request};
 use corral_store::deadline;
-use document::{Document, Written};
+use document::{Document, Unreadable, Written};
 use failure::{unavailable, unreadable};
 use keys::{Keys, Names};
 use std::{collections::BTreeMap, time::Duration};
@@ -78,8 +78,7 @@ impl Store {
             Ok(answer.map(|(text, _)| text))
         };
         let Some(text) = self.bounded(read).await? else { return Ok(None) };
-        let text = text_of(&keys, text)?;
-        let session = Document::parse(id, &text).and_then(|document| document.session(id, last));
+        let session = text_of(text).and_then(|text| Document::parse(id, &text)?.session(id, last));
         session.map(Some).map_err(|cause| unreadable(&keys.document, &cause))
     }
 
@@ -190,27 +189,28 @@ impl Store {
         keys: &Keys,
         change: impl Fn(&mut Document<'_>) -> Result<(Written, &'a str, usize), Error>,
     ) -> Result<Outcome, Error> {
-        let Some(seen) = self.look(keys).await? else { return Ok(Outcome(Happened::Missing, 0)) };
-        let mut document =
-            Document::parse(id, &seen.text).map_err(|cause| unreadable(&keys.document, &cause))?;
+        let seen = self.look(keys).await.map_err(|error| unavailable(&keys.document, &error))?;
+        let Some(seen) = seen else { return Ok(Outcome(Happened::Missing, 0)) };
+        let text = text_of(seen.text).map_err(|cause| unreadable(&keys.document, &cause))?;
+        let mut document = Document::parse(id, &text).map_err(|cause| unreadable(&keys.document, &cause))?;
         let (written, turn_id, number) = change(&mut document)?;
         let mut script = self.invocation(&scripts::REPLACE, id, keys, self.expire_after);
         script.arg(seen.digest).arg(written.text).arg(written.state.to_string()).arg(turn_id).arg(number);
         self.script(keys, &script).await
     }
 
-    async fn look(&self, keys: &Keys) -> Result<Option<Seen>, Error> {
+    async fn look(&self, keys: &Keys) -> RedisResult<Option<Seen>> {
         type Answer = (Vec<u8>, String, i64, BTreeMap<Vec<u8>, Vec<u8>>);
         let mut script = scripts::LOOK.key(&keys.document);
         script.key(&keys.turns).arg(scripts::LONGEST_DOCUMENT);
-        let answer: Option<Answer> = self.script(keys, &script).await?;
+        let answer: Option<Answer> = self.line.ask(Request::Script(&script)).await?;
         let Some((text, digest, left, turns)) = answer else { return Ok(None) };
         let turns = turns
             .into_iter()
             .filter_map(|(id, number)| Some((String::from_utf8(id).ok()?, String::from_utf8(number).ok()?)));
         // Without a time to live it is somebody else's; its time begins with the first read.
         let expires_in = u64::try_from(left).map_or(self.expire_after, Duration::from_millis);
-        Ok(Some(Seen { text: text_of(keys, text)?, digest, expires_in, turns: turns.collect() }))
+        Ok(Some(Seen { text, digest, expires_in, turns: turns.collect() }))
     }
 
     async fn put(
@@ -299,7 +299,7 @@ impl Store {
 
 /// What is stored of one session.
 struct Seen {
-    text: String,
+    text: Vec<u8>,
     digest: String,
     expires_in: Duration,
     turns: BTreeMap<String, String>,
@@ -349,11 +349,8 @@ fn expiry(expires_in: Duration) -> i64 {
     Moment::now().plus(expires_in.min(longest)).milliseconds()
 }
 
-fn text_of(keys: &Keys, text: Vec<u8>) -> Result<String, Error> {
-    String::from_utf8(text).map_err(|error| {
-        let at = error.utf8_error();
-        Error::Unavailable(format!("{}: not a session document: {at}", keys.document))
-    })
+fn text_of(text: Vec<u8>) -> Result<String, Unreadable> {
+    String::from_utf8(text).map_err(|error| error.utf8_error().into())
 }
 
 /// Between attempts to write what others write, too.

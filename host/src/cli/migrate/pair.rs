@@ -76,8 +76,8 @@ where
     pub(super) async fn copy(&self, state: &mut State) -> anyhow::Result<()> {
         while !state.progress.all_copied {
             let cursor = state.progress.cursor.clone();
-            // What is skipped, the comparison meets again, and counts.
-            let Page { records, next, skipped: _ } =
+            // What is skipped or cannot be read, the comparison meets again, and tells of it.
+            let Page { records, next, .. } =
                 patiently(async || self.from.page(cursor.as_deref(), self.page).await).await?;
             let written = self.write(records).await?;
             for settled in self.settle(written).await? {
@@ -106,9 +106,10 @@ where
         let mut found = Comparison::default();
         let mut cursor: Option<String> = None;
         loop {
-            let Page { records, next, skipped } =
+            let Page { records, unread, next, skipped } =
                 patiently(async || self.from.page(cursor.as_deref(), self.page).await).await?;
             found.skipped += skipped;
+            found.failed.extend(unread.into_iter().map(|(record, reason)| Failure { record, reason }));
             self.settle(records).await?.into_iter().for_each(|settled| found.add(settled));
             self.bar.compared(found.records.len() as u64);
             cursor = next;
@@ -116,6 +117,9 @@ where
                 break;
             }
         }
+        // A store may give the same twice.
+        found.failed.sort_by(|one, other| one.record.cmp(&other.record));
+        found.failed.dedup_by(|one, other| one.record == other.record);
         found.only_there = self.only_there(&found).await?;
         Ok(found)
     }
@@ -189,7 +193,7 @@ where
         let mut others = BTreeSet::new();
         let mut cursor: Option<String> = None;
         loop {
-            let Page { records, next, skipped: _ } =
+            let Page { records, next, .. } =
                 patiently(async || self.to.page(cursor.as_deref(), self.page).await).await?;
             let keys = records.iter().map(Record::key);
             others.extend(keys.filter(|key| !found.records.contains_key(key)));

@@ -26,8 +26,9 @@ impl Source for Sessions {
     type Record = corral_sessions::Record;
 
     async fn page(&self, cursor: Option<&str>, limit: u32) -> Result<Page<Self::Record>, Trouble> {
-        let page = self.export(cursor, limit).await?;
-        Ok(Page { records: page.records, next: page.next, skipped: 0 })
+        let corral_sessions::Page { records, unread, next } = self.export(cursor, limit).await?;
+        let unread = unread.into_iter().map(|unread| (unread.key, unread.cause)).collect();
+        Ok(Page { records, unread, next, skipped: 0 })
     }
 
     async fn read(&self, records: &[Self::Record]) -> Result<Vec<Option<Self::Record>>, Trouble> {

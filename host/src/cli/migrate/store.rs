@@ -30,6 +30,8 @@ pub(super) trait Store: Source {
 /// Some of what a store keeps.
 pub(super) struct Page<R> {
     pub(super) records: Vec<R>,
+    /// What cannot be read, each with the reason.
+    pub(super) unread: Vec<(String, String)>,
     /// Where to go on; nowhere at the end.
     pub(super) next: Option<String>,
     /// What is there beside the records and is of no session, so that it cannot be moved.

@@ -15,6 +15,8 @@ struct Shelf {
     kept: RefCell<BTreeMap<String, u8>>,
     /// What happens to it after its next page was read.
     after_page: RefCell<Vec<(String, Option<u8>)>>,
+    /// What cannot be read, on each page.
+    unread: Vec<(String, String)>,
     /// Names that it does not take.
     refused: Vec<String>,
     /// How much each page leaves out.
@@ -77,7 +79,7 @@ impl Source for Shelf {
             };
         }
         let next = (records.len() == limit as usize).then(|| records[records.len() - 1].name.clone());
-        Ok(Page { records, next, skipped: self.skipped })
+        Ok(Page { records, unread: self.unread.clone(), next, skipped: self.skipped })
     }
 
     async fn read(&self, records: &[Number]) -> Result<Vec<Option<Number>>, Trouble> {
@@ -173,6 +175,21 @@ async fn what_is_of_no_session_is_counted_and_the_places_are_not_the_same() {
     assert!(!Report::new("numbers", ["here", "there"], &state.progress, comparison).all_well());
     let whole = Pair { from: &to, ..pair }.compare().await.unwrap();
     assert!(Report::new("numbers", ["here", "there"], &state.progress, whole).all_well());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named_once_and_leaves_the_others_be() {
+    let unread = vec![("odd".to_owned(), "no number".to_owned())];
+    let (from, to) = (Shelf { unread, ..Shelf::of(&FIVE) }, Shelf::default());
+    let folder = tempfile::tempdir().unwrap();
+    let (mut state, bar) = (state(&folder), Bar::new("numbers", None));
+    let pair = Pair { from: &from, to: &to, page: 2, bar: &bar };
+    pair.copy(&mut state).await.unwrap();
+    let comparison = pair.compare().await.unwrap();
+    assert_eq!(to.values(), from.values());
+    let failed: Vec<_> =
+        comparison.failed.iter().map(|failure| (failure.record.as_str(), failure.reason.as_str())).collect();
+    assert_eq!(failed, [("odd", "no number")]);
 }
 
 #[tokio::test]

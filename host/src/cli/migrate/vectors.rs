@@ -113,7 +113,7 @@ where
 
 impl From<corral_vectors::Page> for Page<corral_vectors::Record> {
     fn from(corral_vectors::Page { records, next, skipped }: corral_vectors::Page) -> Self {
-        Self { records, next, skipped }
+        Self { records, unread: Vec::new(), next, skipped }
     }
 }
 

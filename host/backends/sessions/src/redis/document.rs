@@ -10,7 +10,7 @@
 
 use super::json::{self, Malformed};
 use crate::{Error, Session, Turn, limits, moment::Moment};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, str::Utf8Error};
 
 /// A document, its unknown parts as they are written.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ impl fmt::Display for State {
 /// Why a text is no session document, without its content.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
+    #[error("not a session document: {0}")]
+    Text(#[from] Utf8Error),
     #[error("not a session document: {0}")]
     Json(#[from] Malformed),
     #[error("not a session document: `{0}`: {1}")]

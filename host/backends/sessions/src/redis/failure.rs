@@ -18,7 +18,13 @@ pub fn unreadable(key: &str, cause: &Unreadable) -> Error {
     Error::Unavailable(format!("{key}: {cause}"))
 }
 
-fn words(error: &RedisError) -> String {
+/// Whether the server says what is wrong with what is under a key, and not with itself.
+pub fn is_of_the_key(error: &RedisError) -> bool {
+    matches!(error.code(), Some("WRONGTYPE" | "TOOLONG"))
+}
+
+/// What is wrong, in the server's words where there are some.
+pub fn words(error: &RedisError) -> String {
     match error.kind() {
         // These quote what the server sent.
         ErrorKind::UnexpectedReturnType | ErrorKind::Parse => {

@@ -3,8 +3,13 @@
 //! Keys are found by `SCAN`, a bounded number at a time: there is no list of sessions that other programs
 //! would keep. Not here: comparing and resuming (`corral migrate`).
 
-use super::{Document, Request, Seen, Store, Written, document, unavailable, unreadable};
-use crate::{Error, Page, Record};
+use super::{
+    Document, Request, Seen, Store, Unreadable, Written, document,
+    failure::{is_of_the_key, words},
+    keys::Keys,
+    text_of, unavailable,
+};
+use crate::{Error, Page, Record, Unread};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
@@ -43,10 +48,10 @@ impl Store {
     }
 
     pub async fn record(&self, id: &str) -> Result<Option<Record>, Error> {
-        if self.keys(id).is_err() {
-            return Ok(None);
-        }
-        Ok(self.bounded(self.sized(id)).await?.map(|(_, record)| record))
+        let Ok(keys) = self.keys(id) else { return Ok(None) };
+        let stored = self.bounded(self.sized(id, &keys)).await?.transpose();
+        let stored = stored.map_err(|cause| Error::Unavailable(format!("{}: {cause}", keys.document)))?;
+        Ok(stored.map(|(_, record)| record))
     }
 
     pub async fn import(&self, record: &Record) -> Result<(), Error> {
@@ -66,14 +71,15 @@ impl Store {
         let nodes = self.nodes().await?;
         let first = || nodes.first().cloned().unwrap_or_default();
         let mut position = start.unwrap_or_else(|| Position { node: first(), cursor: 0 });
-        let (mut records, mut seen, mut bytes) = (Vec::new(), BTreeSet::new(), 0);
+        let mut page = Page { records: Vec::new(), unread: Vec::new(), next: None };
+        let (mut seen, mut bytes) = (BTreeSet::new(), 0);
         let end = Instant::now() + TIME;
         loop {
             if !nodes.contains(&position.node) {
                 // It has left the cluster, and its sessions are on the others.
                 match nodes.iter().find(|node| **node > position.node) {
                     Some(node) => position = Position { node: node.clone(), cursor: 0 },
-                    None => return Ok(Page { records, next: None }),
+                    None => return Ok(page),
                 }
             }
             let (cursor, keys) = self.step(&position).await?;
@@ -84,18 +90,25 @@ impl Store {
                 if !seen.insert(key.clone()) {
                     continue;
                 }
-                let Some((size, record)) = self.sized(id).await? else { continue };
-                bytes += size;
-                records.push(record);
+                match self.sized(id, &self.keys(id)?).await? {
+                    None => {}
+                    Some(Ok((size, record))) => {
+                        bytes += size;
+                        page.records.push(record);
+                    }
+                    Some(Err(cause)) => page.unread.push(Unread { key, cause }),
+                }
             }
             if cursor == 0 {
                 match nodes.iter().find(|node| **node > position.node) {
                     Some(node) => position = Position { node: node.clone(), cursor: 0 },
-                    None => return Ok(Page { records, next: None }),
+                    None => return Ok(page),
                 }
             }
-            if records.len() >= limit as usize || bytes > BYTES || Instant::now() > end {
-                return Ok(Page { records, next: Some(position.shown()) });
+            let found = page.records.len() + page.unread.len();
+            if found >= limit as usize || bytes > BYTES || Instant::now() > end {
+                page.next = Some(position.shown());
+                return Ok(page);
             }
         }
     }
@@ -151,13 +164,20 @@ impl Store {
         Ok(nodes.into_iter().collect())
     }
 
-    /// The session and how long its document is.
-    async fn sized(&self, id: &str) -> Result<Option<(usize, Record)>, Error> {
-        let keys = self.keys(id)?;
-        let Some(Seen { text, expires_in, turns, .. }) = self.look(&keys).await? else { return Ok(None) };
-        let parsed = Document::parse(id, &text).and_then(|document| document.session(id, None));
-        let session = parsed.map_err(|cause| unreadable(&keys.document, &cause))?;
-        let turn_ids = document::turn_ids(turns, session.history.len());
-        Ok(Some((text.len(), Record { session, turn_ids, expires_in })))
+    /// The session and how long its document is. The inner error is why what is stored is none.
+    async fn sized(&self, id: &str, keys: &Keys) -> Result<Option<Result<(usize, Record), String>>, Error> {
+        match self.look(keys).await {
+            Ok(None) => Ok(None),
+            Ok(Some(seen)) => Ok(Some(recorded(id, seen).map_err(|cause| cause.to_string()))),
+            Err(error) if is_of_the_key(&error) => Ok(Some(Err(words(&error)))),
+            Err(error) => Err(unavailable(&keys.document, &error)),
+        }
     }
+}
+
+fn recorded(id: &str, seen: Seen) -> Result<(usize, Record), Unreadable> {
+    let text = text_of(seen.text)?;
+    let session = Document::parse(id, &text)?.session(id, None)?;
+    let turn_ids = document::turn_ids(seen.turns, session.history.len());
+    Ok((text.len(), Record { session, turn_ids, expires_in: seen.expires_in }))
 }

@@ -28,14 +28,14 @@ pub fn page(at: &Transaction<'_>, after: i64, limit: u32, now: Moment) -> Result
     let (mut records, mut bytes, mut last) = (Vec::new(), 0, after);
     for (key, id) in found {
         if bytes > PAGE_BYTES {
-            return Ok(Page { records, next: Some(last.to_string()) });
+            return Ok(Page { records, unread: Vec::new(), next: Some(last.to_string()) });
         }
         let Some((size, record)) = sized(at, id, now)? else { continue };
         bytes += u64::from(size);
         records.push(record);
         last = key;
     }
-    Ok(Page { records, next: full.then(|| last.to_string()) })
+    Ok(Page { records, unread: Vec::new(), next: full.then(|| last.to_string()) })
 }
 
 /// The session with all that belongs to it.

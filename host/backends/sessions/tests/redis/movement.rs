@@ -1,10 +1,13 @@
 //! Moving sessions from store to store.
 
-use super::support::{self, client, config, key, text};
+use super::support::{self, client, config, key, side_key, text};
 use crate::conformance::turn;
 use corral_services::Redis;
 use corral_sessions::{Config, Error, Record, Sessions, Turn};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 async fn embedded(folder: &tempfile::TempDir) -> Sessions {
     Sessions::open(&Config::default(), &folder.path().join("corral.db")).await.unwrap()
@@ -85,6 +88,30 @@ async fn sessions_of_another_program_move_without_turn_ids() {
     assert_eq!((moved.digest(), &moved.turn_ids), (record.digest(), &record.turn_ids));
     assert_eq!(moved.session.created_at, "2026-01-31T08:15:30.000000Z");
     assert_eq!(embedded.append("theirs", turn(3), "3").await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_of_and_holds_up_no_session() {
+    let server = Redis::start().await.unwrap();
+    let (sessions, mut client) = (support::open(&config(&server)).await, client(&server).await);
+    fill(&sessions, 40).await;
+    let id = sessions.create().await.unwrap();
+    let mut others = redis::pipe();
+    others.set(key("counter"), 5).set(key("of-flask"), &b"\x80\x04\xff"[..]).del(side_key(&id));
+    others.set(side_key(&id), "of another type");
+    let () = others.query_async(&mut client).await.unwrap();
+    let (mut found, mut unread, mut cursor) = (BTreeSet::new(), BTreeSet::new(), None);
+    loop {
+        let page = sessions.export(cursor.as_deref(), 7).await.unwrap();
+        found.extend(page.records.into_iter().map(|record| record.session.id));
+        unread.extend(page.unread.into_iter().map(|unread| unread.key));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found.len(), 40);
+    assert_eq!(unread, [key("counter"), key("of-flask"), key(&id)].into());
 }
 
 #[tokio::test]
