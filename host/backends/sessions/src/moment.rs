@@ -12,6 +12,9 @@ use std::{fmt, str::FromStr, time::Duration};
 pub struct Moment(i64);
 
 impl Moment {
+    /// The beginning of 1970.
+    pub const EPOCH: Self = Self(0);
+
     pub fn now() -> Self {
         Self(Timestamp::now().as_microsecond())
     }
@@ -39,7 +42,7 @@ impl fmt::Display for Moment {
     }
 }
 
-/// Also takes what other programs write: without a zone (then it is UTC), or seconds since 1970.
+/// Also takes what other programs write: without a zone (then it is UTC), or seconds since 1970, or milliseconds.
 impl FromStr for Moment {
     type Err = jiff::Error;
 
@@ -47,9 +50,11 @@ impl FromStr for Moment {
         if let Ok(timestamp) = text.parse::<Timestamp>() {
             return Ok(Self(timestamp.as_microsecond()));
         }
-        if let Ok(seconds) = text.parse::<f64>()
-            && (0.0..1e11).contains(&seconds)
+        if let Ok(number) = text.parse::<f64>()
+            && (0.0..1e14).contains(&number)
         {
+            // As seconds this would be thousands of years from now.
+            let seconds = if number < 1e11 { number } else { number / 1000.0 };
             let since = Duration::from_secs_f64(seconds);
             return Ok(
                 Self(0).plus(Duration::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX)))
@@ -91,10 +96,11 @@ mod tests {
             "2026-01-31 08:15:30.500000",
             "2026-01-31T09:15:30.5+01:00",
             "1769847330.5",
+            "1769847330500",
         ] {
             assert_eq!(written.parse::<Moment>().unwrap().to_string(), expected, "{written}");
         }
-        for refused in ["", "yesterday", "NaN", "-1", "1e300", "2026-13-01T00:00:00"] {
+        for refused in ["", "yesterday", "NaN", "-1", "1e14", "1e300", "2026-13-01T00:00:00"] {
             assert!(refused.parse::<Moment>().is_err(), "{refused}");
         }
     }

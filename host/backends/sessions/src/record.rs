@@ -40,16 +40,14 @@ pub struct Record {
 impl Record {
     /// SHA-256 of id, timestamps, history and metadata; not of the time to live and the turn ids.
     ///
-    /// Timestamps count by what they mean, because stores may write them differently.
+    /// Timestamps count by what they mean, because stores may write them differently, or not be able to keep
+    /// what means nothing.
     pub fn digest(&self) -> [u8; 32] {
-        let Session { id, created_at, last_updated, history, turns: _, metadata } = &self.session;
+        let Session { id, created_at: _, last_updated: _, history, turns: _, metadata } = &self.session;
         let mut parts = Parts(Sha256::new());
         parts.text(id);
-        for time in [created_at, last_updated] {
-            match time.parse::<Moment>() {
-                Ok(moment) => parts.text(&moment.to_string()),
-                Err(_) => parts.text(time),
-            }
+        for time in <[Moment; 2]>::from(self.times()) {
+            parts.text(&time.to_string());
         }
         parts.count(history.len());
         for turn in history {
@@ -62,6 +60,14 @@ impl Record {
             parts.text(value);
         }
         parts.0.finalize().into()
+    }
+
+    /// When the session was made and when it changed last. One that is no point in time is as the other one, and
+    /// both are 1970 if neither is: always the same, so that two readings do not differ.
+    pub(crate) fn times(&self) -> (Moment, Moment) {
+        let (created, updated) =
+            (self.session.created_at.parse().ok(), self.session.last_updated.parse().ok());
+        (created.or(updated).unwrap_or(Moment::EPOCH), updated.or(created).unwrap_or(Moment::EPOCH))
     }
 
     /// Refuses what no store may hold, and gives what the session counts for against the limit.
@@ -140,8 +146,10 @@ mod tests {
         let mut python = one.clone();
         python.session.created_at = "2026-01-31T08:15:30.123456".to_owned();
         assert_eq!(one.digest(), python.digest());
-        python.session.created_at = "yesterday".to_owned();
+        python.session.created_at = "2026-01-31T08:15:31".to_owned();
         assert_ne!(one.digest(), python.digest());
+        python.session.created_at = "yesterday".to_owned();
+        assert_eq!(one.digest(), python.digest(), "it is as the other one");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub enum Unreadable {
 
 impl<'a> Document<'a> {
     /// Takes any order of members, any spacing and members that are not ours. `history` and `metadata`
-    /// may be missing.
+    /// may be missing, or null.
     pub fn parse(id: &str, text: &'a str) -> Result<Self, Unreadable> {
         let empty = || "\"\"".to_owned();
         let (created_at, last_updated) = (empty(), empty());
@@ -77,6 +77,7 @@ impl<'a> Document<'a> {
             match key.as_str() {
                 "session_id" if json::string(value).as_deref() == Some(id) => {}
                 "session_id" => return Err(Unreadable::OtherSession),
+                "history" | "metadata" if value == "null" => {}
                 "history" => {
                     document.history =
                         json::elements(value).map_err(|cause| Unreadable::Member("history", cause))?;
@@ -164,7 +165,8 @@ impl<'a> Document<'a> {
             let turn =
                 self.turn(at).unwrap_or_else(|_| Turn { user: (*written).to_owned(), ai: String::new() });
             bytes = bytes.saturating_add(limits::turn_size(&turn, ""));
-            let is_plain = json::members(written).is_ok_and(|members| members.len() == 2);
+            let is_exact = serde_json::from_str::<Turn>(written).is_ok();
+            let is_plain = is_exact && json::members(written).is_ok_and(|members| members.len() == 2);
             history.push(if is_plain { json_of(&turn) } else { (*written).to_owned() });
         }
         history.extend(added.map(str::to_owned));
@@ -178,7 +180,7 @@ impl<'a> Document<'a> {
         // The cause is left out: it may quote what the person typed.
         self.history
             .get(at)
-            .and_then(|text| serde_json::from_str(text).ok())
+            .and_then(|text| serde_json::from_str(text).ok().or_else(|| stored(text)))
             .ok_or(Unreadable::Turn(at.saturating_add(1)))
     }
 }
@@ -200,6 +202,20 @@ impl Written {
         let parts = Parts { id: &session.id, created_at: &created_at, last_updated: &session.last_updated };
         parts.write(&metadata, std::iter::empty(), &history, bytes)
     }
+}
+
+/// A turn as others may have stored it: with members that are not ours, and null for a text that is not there.
+fn stored(turn: &str) -> Option<Turn> {
+    let text = |value: &str| if value == "null" { Some(String::new()) } else { json::string(value) };
+    let (mut user, mut ai) = (None, None);
+    for (key, value) in json::members(turn).ok()? {
+        match key.as_str() {
+            "user" => user = text(value),
+            "ai" => ai = text(value),
+            _ => {}
+        }
+    }
+    Some(Turn { user: user?, ai: ai? })
 }
 
 /// The turn as an element of the history.

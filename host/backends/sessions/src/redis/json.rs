@@ -1,10 +1,11 @@
 //! The parts of a JSON text as they are written, so that what is not understood survives to the byte.
 //!
 //! A number of twenty digits, or the order of keys, would not survive a trip through `serde_json::Value`.
+//! Also takes what Python writes and JSON does not have: `NaN`, `Infinity`, and half a surrogate pair in a string.
 //! Not here: what the parts mean (`document.rs`).
 
 use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Where a text stops being what was expected. Tells nothing of the content.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,7 @@ pub struct Malformed {
 pub fn members(text: &str) -> Result<Vec<(String, &str)>, Malformed> {
     let mut members: Vec<(String, &str)> = Vec::new();
     let mut places = BTreeMap::new();
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader::of(text);
     reader.separator(b'{', "an object")?;
     if !reader.is_next(b'}') {
         loop {
@@ -44,7 +45,7 @@ pub fn members(text: &str) -> Result<Vec<(String, &str)>, Malformed> {
 /// The elements of the array that the text is.
 pub fn elements(text: &str) -> Result<Vec<&str>, Malformed> {
     let mut elements = Vec::new();
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader::of(text);
     reader.separator(b'[', "an array")?;
     if !reader.is_next(b']') {
         loop {
@@ -59,9 +60,9 @@ pub fn elements(text: &str) -> Result<Vec<&str>, Malformed> {
     Ok(elements)
 }
 
-/// The string that the text is.
+/// The string that the text is. Half a surrogate pair, which no string can hold, counts as U+FFFD.
 pub fn string(text: &str) -> Option<String> {
-    serde_json::from_str(text).ok()
+    serde_json::from_str(text).or_else(|_| serde_json::from_str(&without_halves(text))).ok()
 }
 
 /// The text of a string.
@@ -71,10 +72,16 @@ pub fn quoted(string: &str) -> String {
 
 struct Reader<'a> {
     text: &'a str,
+    /// As long as the text, and in its places.
+    standard: Cow<'a, str>,
     at: usize,
 }
 
 impl<'a> Reader<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, standard: with_strings_for_numbers(text), at: 0 }
+    }
+
     fn skip_space(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -99,13 +106,14 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self) -> Result<&'a str, Malformed> {
         self.skip_space();
-        let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = self.standard.get(self.at..).unwrap_or_default();
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
         let read = matches!(values.next(), Some(Ok(_)));
-        let Some(value) = rest.get(..values.byte_offset()).filter(|_| read) else {
-            return Err(Malformed { expected: "a value", at: self.at + values.byte_offset() });
+        let end = self.at + values.byte_offset();
+        let Some(value) = self.text.get(self.at..end).filter(|_| read) else {
+            return Err(Malformed { expected: "a value", at: end });
         };
-        self.at += value.len();
+        self.at = end;
         Ok(value)
     }
 
@@ -113,6 +121,58 @@ impl<'a> Reader<'a> {
         self.skip_space();
         if self.at == self.text.len() { Ok(()) } else { Err(Malformed { expected: "the end", at: self.at }) }
     }
+}
+
+/// The text with a string of the same length in place of each number that JSON does not have.
+fn with_strings_for_numbers(text: &str) -> Cow<'_, str> {
+    const NUMBERS: [(&str, &[u8]); 3] =
+        [("NaN", b"\"N\""), ("Infinity", b"\"Infini\""), ("-Infinity", b"\"-Infini\"")];
+    if !text.contains("NaN") && !text.contains("Infinity") {
+        return Cow::Borrowed(text);
+    }
+    let mut standard = text.as_bytes().to_vec();
+    let (mut at, mut is_quoted) = (0, false);
+    while let Some(byte) = text.as_bytes().get(at) {
+        let starts = |name: &str| text.get(at..).is_some_and(|rest| rest.starts_with(name));
+        let number = NUMBERS.iter().find(|(name, _)| !is_quoted && starts(name));
+        match (byte, number.and_then(|(_, string)| Some((standard.get_mut(at..at + string.len())?, string))))
+        {
+            (_, Some((place, string))) => {
+                place.copy_from_slice(string);
+                at += string.len() - 1;
+            }
+            (b'"', None) => is_quoted = !is_quoted,
+            // What follows neither begins nor ends a string.
+            (b'\\', None) => at += 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    String::from_utf8(standard).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// The text with U+FFFD in place of each half of a surrogate pair without the other one.
+fn without_halves(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        let length = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(_), _) => 6,
+            (None, _) => escape.chars().take(2).map(char::len_utf8).sum(),
+        };
+        let (escape, after) = escape.split_at(length);
+        let is_half = length == 6 && matches!(unit(escape), Some(0xD800..=0xDFFF));
+        whole.extend([before, if is_half { "\u{FFFD}" } else { escape }]);
+        rest = after;
+    }
+    whole + rest
+}
+
+/// The UTF-16 unit whose escape the text begins with.
+fn unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 #[cfg(test)]
@@ -139,6 +199,30 @@ mod tests {
             ["1", "[2, 3]", "null", "{\"a\":1e2}"]
         );
         assert_eq!(elements(" [ ] ").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn numbers_that_only_python_has_come_as_they_are_written() {
+        let text = r#"{"a":NaN,"\"NaN":[1,-Infinity ,{"b":Infinity}],"NaN":"\\\"NaN"}"#;
+        let expected = [("a", "NaN"), ("\"NaN", r#"[1,-Infinity ,{"b":Infinity}]"#), ("NaN", r#""\\\"NaN""#)];
+        assert_eq!(members(text).unwrap(), expected.map(|(key, value)| (key.to_owned(), value)));
+        for text in ["{NaN:1}x", "{\"a\":1NaN}", "{\"a\":NaNNaN}", "{\"a\":--Infinity}", "{\"a\":Nan}"] {
+            members(text).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_counts_as_a_replacement_character() {
+        for (text, expected) in [
+            (r#""\ud83d""#, "\u{FFFD}"),
+            (r#""\udc0e\ud83d\ud83d\udc0e!""#, "\u{FFFD}\u{FFFD}\u{1F40E}!"),
+            (r#""\\ud83d \"é\u00e9\ud83d""#, "\\ud83d \"éé\u{FFFD}"),
+        ] {
+            assert_eq!(string(text).as_deref(), Some(expected));
+        }
+        for text in [r#""\ud83""#, r#""\"#, r#""\é""#, r#""\uédéd""#] {
+            assert_eq!(string(text), None);
+        }
     }
 
     #[test]

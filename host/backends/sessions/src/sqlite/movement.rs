@@ -46,6 +46,7 @@ pub fn record(at: &Transaction<'_>, id: String, now: Moment) -> Result<Option<Re
 /// Stores the session as it is in place of one of the same id.
 pub fn replace(at: &Transaction<'_>, record: &Record, bytes: u32, now: Moment) -> Result<(), Error> {
     let session = &record.session;
+    let (created_at, last_updated) = record.times();
     at.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([&session.id])?;
     at.prepare_cached(
         "INSERT INTO sessions (id, created_at, last_updated, expires_at, turns, bytes)
@@ -53,8 +54,8 @@ pub fn replace(at: &Transaction<'_>, record: &Record, bytes: u32, now: Moment) -
     )?
     .execute((
         &session.id,
-        moment("created_at", &session.created_at)?,
-        moment("last_updated", &session.last_updated)?,
+        created_at,
+        last_updated,
         now.plus(record.expires_in),
         session.turns,
         bytes,
@@ -86,9 +87,4 @@ fn sized(at: &Transaction<'_>, id: String, now: Moment) -> Result<Option<(u32, R
         expires_in: head.expires_at.since(now),
     };
     Ok(Some((head.bytes, record)))
-}
-
-/// Other programs may have written anything, and this store keeps moments, not texts.
-fn moment(name: &str, text: &str) -> Result<Moment, Error> {
-    text.parse().map_err(|error| Error::InvalidArgument(format!("{name} is no point in time: {error}")))
 }

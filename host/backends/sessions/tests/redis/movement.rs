@@ -91,6 +91,30 @@ async fn sessions_of_another_program_move_without_turn_ids() {
 }
 
 #[tokio::test]
+async fn sessions_with_odd_times_move_to_the_embedded_store() {
+    let (server, folder) = (Redis::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let (redis, mut client) = (support::open(&config(&server)).await, client(&server).await);
+    let embedded = embedded(&folder).await;
+    let (time, unknown) = ("2026-01-31T08:15:30.500000Z", "1970-01-01T00:00:00.000000Z");
+    for (metadata, created_at, last_updated) in [
+        (r#"{"created_at": 1769847330500, "last_updated": "1769847330500"}"#, time, time),
+        (r#"{"last_updated": "2026-01-31T08:15:30.5"}"#, time, time),
+        (r#"{"created_at": "2026-01-31T08:15:30.5", "last_updated": null}"#, time, time),
+        (r#"{"created_at": "yesterday"}"#, unknown, unknown),
+        ("{}", unknown, unknown),
+    ] {
+        let document = format!(r#"{{"metadata": {metadata}}}"#);
+        let () = redis::cmd("SET").arg(key("odd")).arg(document).query_async(&mut client).await.unwrap();
+        let record = redis.record("odd").await.unwrap().unwrap();
+        embedded.import(&record).await.unwrap();
+        let moved = embedded.record("odd").await.unwrap().unwrap();
+        assert_eq!(moved.digest(), record.digest(), "{metadata}");
+        let session = moved.session;
+        assert_eq!((session.created_at.as_str(), session.last_updated.as_str()), (created_at, last_updated));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_told_of_and_holds_up_no_session() {
     let server = Redis::start().await.unwrap();
     let (sessions, mut client) = (support::open(&config(&server)).await, client(&server).await);

@@ -54,6 +54,22 @@ async fn a_document_of_another_program_is_appended_to_and_keeps_what_is_not_ours
 }
 
 #[tokio::test]
+async fn what_only_python_writes_takes_a_turn() {
+    let server = Redis::start().await.unwrap();
+    let (sessions, mut client) = (support::open(&config(&server)).await, client(&server).await);
+    let document = r#"{"history": [{"user": "a", "ai": null}, {"user": "\ud83d", "ai": "b"}], "metadata": {"score": NaN}}"#;
+    set(&mut client, "theirs", document).await;
+    assert_eq!(read(&sessions, "theirs").await.history[0], Turn { user: "a".to_owned(), ai: String::new() });
+    assert_eq!(sessions.append("theirs", turn(3), "3").await.unwrap(), 3);
+    sessions.set_metadata("theirs", "title", "Horses").await.unwrap();
+    assert_eq!(sessions.append("theirs", turn(4), "4").await.unwrap(), 4);
+    let session = read(&sessions, "theirs").await;
+    assert_eq!((session.turns, &*session.metadata["score"]), (4, "NaN"));
+    let kept = text(&mut client, &key("theirs")).await;
+    assert!(kept.contains(r#"{"user": "a", "ai": null},{"user": "\ud83d", "ai": "b"}"#), "{kept}");
+}
+
+#[tokio::test]
 async fn an_empty_history_of_another_program_takes_a_turn() {
     let server = Redis::start().await.unwrap();
     let (sessions, mut client) = (support::open(&config(&server)).await, client(&server).await);

@@ -55,6 +55,25 @@ fn what_is_not_ours_survives_being_written_again() {
 }
 
 #[test]
+fn what_only_python_writes_is_read_and_survives() {
+    let text = format!(
+        r#"{{"session_id": "{ID}", "history": [{{"user": "a", "ai": null}}, {{"user": "b \ud83d", "ai": "c", "score": NaN}}], "metadata": {{"score": NaN, "title": "\udc0e"}}, "scores": [-Infinity]}}"#
+    );
+    let document = Document::parse(ID, &text).unwrap();
+    let session = document.session(ID, None).unwrap();
+    assert_eq!(session.history, [turn("a", ""), turn("b \u{FFFD}", "c")]);
+    assert_eq!((&*session.metadata["score"], &*session.metadata["title"]), ("NaN", "\u{FFFD}"));
+    let written = document.with_turn(ID, &turn("d", "e"), "1", now()).unwrap().text;
+    let kept = [
+        r#""score":NaN,"title":"\udc0e"},"scores":[-Infinity],"history":[{"user": "a", "ai": null},"#,
+        r#"{"user": "b \ud83d", "ai": "c", "score": NaN},{"user":"d","ai":"e"}]}"#,
+    ];
+    assert!(written.ends_with(&kept.concat()), "{written}");
+    let nothing = Document::parse(ID, r#"{"history": null, "metadata": null}"#).unwrap();
+    assert_eq!(nothing.session(ID, None).unwrap().turns, 0);
+}
+
+#[test]
 fn an_entry_is_set_in_its_place() {
     let first = Written::empty(ID, now()).text;
     let second = Document::parse(ID, &first).unwrap().with_entry(ID, "b", "1", now()).unwrap().text;
