@@ -1,6 +1,6 @@
 //! Asks one server after the other until the first token of an answer has come.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use reqwest::{Response, header::CONTENT_TYPE};
 use tokio::{sync::oneshot, time::timeout};
@@ -8,7 +8,6 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     chunk::Chunk,
     client::Opening,
-    facts::Facts,
     failure::Failure,
     refusal::refusal,
     request::Question,
@@ -101,8 +100,7 @@ async fn token(
     turn: &Turn,
     begun: &mut Begun,
 ) -> Result<(Stream, Chunk), Failure> {
-    let Turn { upstream, facts, .. } = turn;
-    let mut stream = request(shared, question, limit, upstream, facts).await?;
+    let mut stream = request(shared, question, limit, turn).await?;
     begun.well();
     while let Some(chunk) = stream.next().await? {
         if chunk.is_token() {
@@ -116,14 +114,14 @@ async fn request(
     shared: &Shared,
     question: &Question,
     max_tokens: u32,
-    upstream: &Upstream,
-    facts: &Facts,
+    turn: &Turn,
 ) -> Result<Stream, Failure> {
+    let Turn { upstream, facts, .. } = turn;
     let url = upstream.address.api(question.path());
     let body = question.body(&shared.model, facts.description.dialect, max_tokens);
     let context = shared.context_of(facts);
     match shared.client.stream(url, &body).await? {
-        Opening::Stream(response) => Stream::new(response, context),
+        Opening::Stream(response) => Stream::new(response, Arc::clone(upstream), context),
         Opening::Refusal(answer) => Err(refusal(&answer, context)),
     }
 }
@@ -131,18 +129,19 @@ async fn request(
 /// The chunks of an answer. Dropping it ends the request.
 pub(super) struct Stream {
     response: Response,
+    upstream: Arc<Upstream>,
     events: Events,
     context: u32,
 }
 
 impl Stream {
-    fn new(response: Response, context: u32) -> Result<Self, Failure> {
+    fn new(response: Response, upstream: Arc<Upstream>, context: u32) -> Result<Self, Failure> {
         let kind =
             response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
             return Err(Failure::Failed("the server does not stream: its answer is no event stream".into()));
         }
-        Ok(Self { response, events: Events::default(), context })
+        Ok(Self { response, upstream, events: Events::default(), context })
     }
 
     /// The next chunk; none at the end.
@@ -154,7 +153,10 @@ impl Stream {
                 None => {}
             }
             match self.response.chunk().await.map_err(Failure::lost)? {
-                Some(bytes) => self.events.push(&bytes)?,
+                Some(bytes) => {
+                    self.upstream.heard();
+                    self.events.push(&bytes)?;
+                }
                 None => return Ok(None),
             }
         }

@@ -21,6 +21,8 @@ use crate::{Constraint, Error, Input, Message, Options, input::Settings};
 
 /// A schema or grammar comes from a guest; the local engine has the same bound.
 const MAX_CONSTRAINT: usize = 64 << 10;
+/// JSON mode, as a schema.
+const ANY_OBJECT: &str = r#"{"type":"object"}"#;
 
 /// What is asked, checked.
 #[derive(Debug)]
@@ -105,13 +107,17 @@ impl Question {
         }
     }
 
-    /// llama-server does not look at it when it completes a prompt, and has another field for that.
+    /// llama-server does not look at it when it completes a prompt, and has another field for that. A
+    /// strict server takes no schema of just any object, and has a word for it.
     fn response_format(&self, dialect: Dialect) -> Option<ResponseFormat<'_>> {
         let is_prompt = matches!(self.input, Input::Prompt(_) | Input::Marked(_));
         let schema = self.schema.as_deref().filter(|_| !(is_prompt && dialect == Dialect::LlamaServer))?;
+        if dialect == Dialect::Plain && schema.get() == ANY_OBJECT {
+            return Some(ResponseFormat { kind: "json_object", json_schema: None });
+        }
         Some(ResponseFormat {
             kind: "json_schema",
-            json_schema: Schema { name: "answer", strict: true, schema },
+            json_schema: Some(Schema { name: "answer", strict: true, schema }),
         })
     }
 }
@@ -192,7 +198,8 @@ enum LogProbs {
 struct ResponseFormat<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    json_schema: Schema<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    json_schema: Option<Schema<'a>>,
 }
 
 #[derive(Debug, Serialize)]

@@ -43,6 +43,8 @@ pub(super) struct Upstream {
     under_way: AtomicU32,
     /// Until then it is only asked if no other can be.
     rests_until: Mutex<Instant>,
+    /// When a piece of an answer came last.
+    heard: Mutex<Option<Instant>>,
     /// Wakes whoever finds out how it is.
     suspicion: Notify,
 }
@@ -55,6 +57,7 @@ impl Upstream {
             changes,
             under_way: AtomicU32::new(0),
             rests_until: Mutex::new(Instant::now()),
+            heard: Mutex::default(),
             suspicion: Notify::new(),
         }
     }
@@ -99,6 +102,16 @@ impl Upstream {
         }
     }
 
+    /// Notes that a piece of an answer came.
+    pub fn heard(&self) {
+        *lock(&self.heard) = Some(Instant::now());
+    }
+
+    /// Whether a piece of an answer came since then.
+    pub fn was_heard_since(&self, then: Instant) -> bool {
+        lock(&self.heard).is_some_and(|heard| heard >= then)
+    }
+
     /// Waits until it failed a request.
     pub async fn suspected(&self) {
         self.suspicion.notified().await;
@@ -140,4 +153,20 @@ impl Drop for Turn {
 fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every change is complete at once, so what a panic left is sound.
     value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_heard_before_does_not_count() {
+        let address = Address::parse("http://127.0.0.1:1/v1").unwrap();
+        let upstream = Upstream::new(address, watch::Sender::new(()));
+        let before = Instant::now();
+        assert!(!upstream.was_heard_since(before));
+        upstream.heard();
+        assert!(upstream.was_heard_since(before));
+        assert!(!upstream.was_heard_since(Instant::now() + Duration::from_secs(1)));
+    }
 }

@@ -134,6 +134,20 @@ async fn servers_that_are_down_hold_up_readiness_and_not_the_start() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_late_to_say_how_it_is_goes_on_and_one_that_is_gone_is_down() {
+    let stub = Stub::start(Kind::Vllm).await;
+    let remote = start(&config(&[&stub])).await;
+    stub.mute();
+    let asked = stub.requests("/v1/models").len();
+    // It is asked a second time once it was late the first time.
+    soon("it was late", || stub.requests("/v1/models").len() >= asked + 2).await;
+    assert_eq!(remote.status(), Status::Ready);
+    assert_eq!(answer(&remote, Options::default()).await.unwrap().text, "Hi");
+    drop(stub);
+    soon("it is down", || matches!(remote.status(), Status::Down(_))).await;
+}
+
+#[tokio::test]
 async fn a_question_waits_until_it_is_known_how_the_servers_are() {
     let stub = Stub::start(Kind::LlamaServer).await;
     let remote = Remote::start(&config(&[&stub])).unwrap();
@@ -177,4 +191,26 @@ async fn soon_asked(remote: &Remote, stub: &Stub) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the server is not used again");
+}
+
+// TEMPORARY
+#[tokio::test]
+async fn zz_temporary() {
+    let stub = Stub::start(Kind::Vllm).await;
+    let remote = start(&config(&[&stub])).await;
+    let mut feeds = stub.feeds();
+    stub.mute();
+    let _generation = ask(&remote, Options::default()).await.unwrap();
+    let feeder = feeds.recv().await.unwrap();
+    let asked = stub.requests("/v1/models").len();
+    while stub.requests("/v1/models").len() < asked + 6 {
+        feeder.raw(b": x\n\n");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(remote.status(), Status::Ready);
+    }
+    soon("it is down 1", || stub.requests("/v1/models").len() > asked + 6).await;
+    soon("it is down 2", || stub.requests("/v1/models").len() > asked + 7).await;
+    soon("it is down 3", || stub.requests("/v1/models").len() > asked + 8).await;
+    assert_eq!(remote.status(), Status::Ready);
+    soon("it is down 4", || matches!(remote.status(), Status::Down(_))).await;
 }

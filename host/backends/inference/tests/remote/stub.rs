@@ -7,7 +7,10 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -76,6 +79,8 @@ struct Shared {
     kind: Kind,
     seen: Mutex<Vec<Seen>>,
     script: Mutex<Script>,
+    /// It does not say how it is.
+    is_mute: AtomicBool,
 }
 
 impl Stub {
@@ -94,7 +99,12 @@ impl Stub {
         };
         let address = listener.local_addr().unwrap();
         let script: Script = Box::new(|_| Reply::events(&[text("Hi"), end("stop"), usage(3, 1, 1)]));
-        let shared = Arc::new(Shared { kind, seen: Mutex::default(), script: Mutex::new(script) });
+        let shared = Arc::new(Shared {
+            kind,
+            seen: Mutex::default(),
+            script: Mutex::new(script),
+            is_mute: AtomicBool::default(),
+        });
         let mut serving = JoinSet::new();
         serving.spawn(serve(listener, Arc::clone(&shared)));
         Self { address, shared, _serving: serving }
@@ -112,6 +122,11 @@ impl Stub {
     /// Answers questions in this way from now on.
     pub fn answer(&self, script: impl FnMut(&Seen) -> Reply + Send + 'static) {
         *self.shared.script.lock().unwrap() = Box::new(script);
+    }
+
+    /// Answers no request but questions from now on, and lets them wait.
+    pub fn mute(&self) {
+        self.shared.is_mute.store(true, Relaxed);
     }
 
     /// Answers questions with streams that the test feeds.
@@ -266,6 +281,7 @@ async fn exchange(
     shared.seen.lock().unwrap().push(seen.clone());
     let reply = match seen.path.as_str() {
         "/v1/chat/completions" | "/v1/completions" => (shared.script.lock().unwrap())(&seen),
+        _ if shared.is_mute.load(Relaxed) => std::future::pending().await,
         _ => usual(shared.kind, &seen),
     };
     let reply = match reply {

@@ -43,6 +43,7 @@ impl Calls {
         // only with the first.
         let goes_on =
             |call: &ToolCall| name.is_empty() || id.is_empty() || call.id.is_empty() || call.id == id;
+        let has_room = self.0.len() < MOST;
         let newest = self.0.iter_mut().rev().find(|(other, _)| *other == place).map(|(_, call)| call);
         match newest.filter(|call| goes_on(call)) {
             Some(call) => {
@@ -52,7 +53,7 @@ impl Calls {
                 call.name.push_str(&name);
                 call.arguments.push_str(&arguments);
             }
-            None if self.0.len() < MOST => self.0.push((place, ToolCall { id, name, arguments })),
+            None if has_room => self.0.push((place, ToolCall { id, name, arguments })),
             None => {}
         }
     }

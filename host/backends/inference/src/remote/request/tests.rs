@@ -115,6 +115,24 @@ fn a_schema_keeps_its_order_and_goes_where_the_server_looks() {
 }
 
 #[test]
+fn any_object_is_asked_for_by_its_word_where_nothing_else_is_known() {
+    let format = |schema: &str, dialect| {
+        let constraint = Some(Constraint::JsonSchema(schema.into()));
+        sent(chat(), Options { constraint, ..Options::default() }, dialect)["response_format"].clone()
+    };
+    let any = r#"{"type":"object"}"#;
+    assert_eq!(format(any, Dialect::Plain), json!({"type": "json_object"}));
+    for (schema, dialect) in [
+        (any, Dialect::LlamaServer),
+        (any, Dialect::Vllm),
+        (any, Dialect::Corral),
+        (r#"{"type":"object","properties":{}}"#, Dialect::Plain),
+    ] {
+        assert_eq!(format(schema, dialect)["type"], "json_schema", "{dialect:?}");
+    }
+}
+
+#[test]
 fn a_grammar_has_each_servers_name() {
     let options =
         || Options { constraint: Some(Constraint::Grammar("root ::= \"x\"".into())), ..Options::default() };
