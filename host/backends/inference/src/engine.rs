@@ -150,6 +150,8 @@ impl Engine {
         let leading_space = is_chat && loaded.description.template == Template::Llama2;
         let prompt = self.read(input, Ending::Open).await?;
         let limit = room(&prompt.tokens, &settings, loaded.description.context_length)?;
+        // The penalties' memory is as large as the answer may become, not as large as was asked for.
+        let settings = Settings { max_tokens: limit, ..settings };
         let (sampler, prompt) = self.sampler(settings, &options, binding, prompt).await?;
         // Two events for every token, what was held back, and the end: sending never waits.
         let (sender, receiver) = mpsc::channel(2 * (limit as usize + 1) + 1);

@@ -38,6 +38,7 @@ async fn child_that_has_little_memory() {
     }
     no_context_fits().await;
     no_state_can_be_copied().await;
+    no_answer_is_longer_than_its_context().await;
 }
 
 /// Then the engine says so, and others can be started.
@@ -74,4 +75,12 @@ async fn no_state_can_be_copied() {
     ask("second", "One, two,".into()).await;
     assert!(ask("first", long_prompt(TOKENS)).await.cached_tokens > 0);
     assert!(engine.generate(Input::Prompt("x".into()), greedy(1), in_a_minute()).await.is_ok());
+}
+
+/// Then what it remembers of itself for the penalties is no longer either: 2^31 tokens would take 8 GiB.
+async fn no_answer_is_longer_than_its_context() {
+    let engine = engine(Config { parallel: 1, ..config() }).await;
+    let asked = i32::MAX.cast_unsigned();
+    let options = Options { presence_penalty: Some(0.1), stop: vec![" ".into()], ..greedy(asked) };
+    run(&engine, Input::Prompt("Once".into()), options).await;
 }
