@@ -64,8 +64,8 @@ fn is_date(text: &str) -> bool {
     numbers == [4, 2, 2] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
 }
 
-/// Asks for a shape, as one of many does at its own temperature.
-async fn ask(engine: &Engine, number: u32) -> Result<(), String> {
+/// Asks for a shape, as one of many does at its own temperature, and says how the answer ended.
+async fn ask(engine: &Engine, number: u32) -> Result<Finish, String> {
     let shape = &SHAPES[number as usize % SHAPES.len()];
     let question = format!("Number {number}: describe {} as JSON.", shape.about);
     let options = Options {
@@ -77,9 +77,9 @@ async fn ask(engine: &Engine, number: u32) -> Result<(), String> {
     let answer = run(engine, chat(&[(Role::User, &question)]), options).await;
     let told = format!("{number}: {:?}, {:?}", answer.finish, answer.text);
     match (answer.finish, serde_json::from_str(&answer.text)) {
-        (Finish::Stop, Ok(value)) if (shape.holds)(&value) => Ok(()),
+        (Finish::Stop, Ok(value)) if (shape.holds)(&value) => Ok(Finish::Stop),
         // Between two parts of a value any amount of blanks is allowed, so that it may not come to its end.
-        (Finish::Length, Err(error)) if error.is_eof() => Ok(()),
+        (Finish::Length, Err(error)) if error.is_eof() => Ok(Finish::Length),
         _ => Err(told),
     }
 }
@@ -91,11 +91,18 @@ async fn fifty_prompts_are_answered_in_the_shape_of_their_schemas() {
         let engine = engine.clone();
         tokio::spawn(async move { ask(&engine, number).await })
     });
-    let mut wrong = Vec::new();
-    for answer in asked.collect::<Vec<_>>() {
-        wrong.extend(answer.await.unwrap().err());
+    let (mut wrong, mut complete) = (Vec::new(), [0; SHAPES.len()]);
+    for (number, answer) in asked.collect::<Vec<_>>().into_iter().enumerate() {
+        match answer.await.unwrap() {
+            Ok(finish) => complete[number % SHAPES.len()] += u32::from(finish == Finish::Stop),
+            Err(told) => wrong.push(told),
+        }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(
+        complete.iter().all(|answers| *answers > 0),
+        "a grammar that no answer comes to the end of: {complete:?}"
+    );
 }
 
 #[tokio::test]
