@@ -3,6 +3,8 @@
 //! A sampler is made where the job is made, so that a bad grammar is refused there; it owns its
 //! state, knows nothing of the context and goes to the engine thread with its job.
 
+mod grammar;
+
 use std::sync::Arc;
 
 use llama_cpp_2::{
@@ -17,10 +19,8 @@ use crate::{Bias, Constraint, Error, calling::binding::Binding, input::Settings}
 
 /// Tokens at the end of prompt and answer that the repeat penalty looks at.
 const PENALTY_WINDOW: usize = 64;
-/// A grammar or schema comes from a guest; these bound the work of llama.cpp's recursive parsers.
+/// A grammar or schema comes from a guest; this bounds the work of llama.cpp's recursive parsers.
 const MAX_CONSTRAINT: usize = 64 << 10;
-const MAX_RULES: usize = 2_000;
-const MAX_NESTING: usize = 100;
 
 /// The grammar allows nothing that the model could say next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,8 @@ fn grammar(model: &LlamaModel, bound: &Bound) -> Result<LlamaSampler, Error> {
 
 /// Binds from the `trigger` on, if there is one.
 fn compile(model: &LlamaModel, grammar: &str, trigger: Option<&str>) -> Result<LlamaSampler, Error> {
-    check_size(grammar)?;
+    let is_token = |token: &str| model.vocab().tokenize(token.as_bytes(), false, true).len() == 1;
+    grammar::check(grammar, is_token).map_err(|why| invalid(format!("the grammar cannot be used: {why}")))?;
     match trigger {
         Some(trigger) => LlamaSampler::grammar_lazy(model, grammar, "root", [trigger], &[]),
         None => LlamaSampler::grammar(model, grammar, "root"),
@@ -187,62 +188,6 @@ fn check_length(what: &str, text: &str) -> Result<(), Error> {
     }
 }
 
-fn check_size(grammar: &str) -> Result<(), Error> {
-    if grammar.matches("::=").count() > MAX_RULES {
-        return Err(invalid(format!("the grammar has more than {MAX_RULES} rules")));
-    }
-    if nesting(grammar) > MAX_NESTING {
-        return Err(invalid(format!("the grammar is nested deeper than {MAX_NESTING}")));
-    }
-    Ok(())
-}
-
-/// The deepest nesting of groups, without what is in literals, classes and comments.
-fn nesting(grammar: &str) -> usize {
-    let (mut depth, mut deepest, mut inside) = (0usize, 0, None);
-    let mut characters = grammar.chars();
-    while let Some(character) = characters.next() {
-        match (inside, character) {
-            (Some('#'), '\n') => inside = None,
-            (Some('#'), _) => {}
-            (Some(_), '\\') => {
-                characters.next();
-            }
-            (Some(close), _) if character == close => inside = None,
-            (Some(_), _) => {}
-            (None, '#') => inside = Some('#'),
-            (None, '"') => inside = Some('"'),
-            (None, '[') => inside = Some(']'),
-            (None, '(') => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            (None, ')') => depth = depth.saturating_sub(1),
-            (None, _) => {}
-        }
-    }
-    deepest
-}
-
 fn invalid(message: String) -> Error {
     Error::InvalidArgument(message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nesting_counts_groups_and_not_text() {
-        assert_eq!(nesting(r#"root ::= ("a" | ("b" "(((" [(]) ) # ((((("#), 2);
-        assert_eq!(nesting(r#"root ::= "\"(" ( "x" )"#), 1);
-        assert!(nesting(&"(".repeat(500)) > MAX_NESTING);
-    }
-
-    #[test]
-    fn oversized_grammars_are_refused_before_llama_cpp_sees_them() {
-        assert!(check_size(&"a ::= b\n".repeat(MAX_RULES + 1)).is_err());
-        assert!(check_size(&"(".repeat(MAX_NESTING + 1)).is_err());
-        assert!(check_size("root ::= \"x\"").is_ok());
-    }
 }
