@@ -4,12 +4,12 @@
 //! state, knows nothing of the context and goes to the engine thread with its job.
 
 mod grammar;
+pub(crate) mod schema;
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use llama_cpp_2::{
     context::LlamaContext,
-    json_schema_to_grammar,
     model::LlamaModel,
     sampling::LlamaSampler,
     token::{LlamaToken, data::LlamaTokenData, data_array::LlamaTokenDataArray, logit_bias::LlamaLogitBias},
@@ -19,8 +19,10 @@ use crate::{Bias, Constraint, Error, calling::binding::Binding, input::Settings}
 
 /// Tokens at the end of prompt and answer that the repeat penalty looks at.
 const PENALTY_WINDOW: usize = 64;
-/// A grammar or schema comes from a guest; this bounds the work of llama.cpp's recursive parsers.
+/// A grammar or schema comes from a guest; this bounds the work of llama.cpp's recursive parsers, and gives them room for
+/// references that lead far. Of the room is taken what is used.
 const MAX_CONSTRAINT: usize = 64 << 10;
+const STACK: usize = 64 << 20;
 
 /// The grammar allows nothing that the model could say next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,19 +146,29 @@ fn bias(model: &LlamaModel, biases: &[Bias]) -> Result<LlamaSampler, Error> {
 }
 
 fn grammar(model: &LlamaModel, bound: &Bound) -> Result<LlamaSampler, Error> {
+    thread::scope(|scope| {
+        let compiling = thread::Builder::new().name("grammar".into()).stack_size(STACK);
+        let thread = compiling
+            .spawn_scoped(scope, || compiled(model, bound))
+            .map_err(|error| Error::Unavailable(format!("starting a thread for a grammar: {error}")))?;
+        thread.join().map_err(|_panic| Error::Unavailable("a grammar's thread panicked".into()))?
+    })
+}
+
+fn compiled(model: &LlamaModel, bound: &Bound) -> Result<LlamaSampler, Error> {
     match bound {
         Bound::Answer(Constraint::Grammar(grammar)) => {
             check_length("constraint", grammar)?;
             compile(model, grammar, None)
         }
         Bound::Answer(Constraint::JsonSchema(schema)) => {
-            check_schema("constraint", schema)?;
-            let grammar = json_schema_to_grammar(schema)
-                .map_err(|error| invalid(format!("the JSON schema cannot be made a grammar: {error}")))?;
+            check_length("constraint", schema)?;
+            let grammar = schema::to_grammar(schema)
+                .map_err(|why| invalid(format!("the JSON schema cannot be made a grammar: {why}")))?;
             compile(model, &grammar, None)
         }
         Bound::Calls(binding) => {
-            check_schema("schema of all tools and the answer", &binding.schema)?;
+            check_length("schema of all tools and the answer", &binding.schema)?;
             compile(model, &binding.grammar()?, binding.trigger)
         }
     }
@@ -171,14 +183,6 @@ fn compile(model: &LlamaModel, grammar: &str, trigger: Option<&str>) -> Result<L
         None => LlamaSampler::grammar(model, grammar, "root"),
     }
     .map_err(|error| invalid(format!("the grammar cannot be used: {error}")))
-}
-
-fn check_schema(what: &str, schema: &str) -> Result<(), Error> {
-    check_length(what, schema)?;
-    // serde_json also bounds the nesting, which llama.cpp's converter does not.
-    serde_json::from_str::<serde_json::Value>(schema)
-        .map(drop)
-        .map_err(|error| invalid(format!("the JSON schema is not JSON: {error}")))
 }
 
 fn check_length(what: &str, text: &str) -> Result<(), Error> {

@@ -44,7 +44,7 @@ fn response_format(field: &Field, text: &str) -> Result<Option<Constraint>, Mist
     }
 }
 
-/// Every schema is kept to, `strict` or not.
+/// Every schema is kept to as far as a grammar can, `strict` or not.
 fn json_schema(field: &Field, text: &str) -> Result<Constraint, Mistake> {
     let format = field.object()?;
     format.only(&["name", "description", "schema", "strict"])?;

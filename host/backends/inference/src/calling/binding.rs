@@ -1,12 +1,12 @@
 //! What binds calls to their form: a grammar made of the tools' schemas, within the format's markers, and of the answer's
 //! where it has one too.
 
-use llama_cpp_2::json_schema_to_grammar;
 use serde_json::Value;
 
 use super::Style;
 use crate::{
     Error,
+    sampling::schema,
     tools::{Choice, Dialogue, Tool},
 };
 
@@ -57,10 +57,10 @@ impl Binding {
         Some(Self { style, schema, several: dialogue.parallel, answers: answer.is_some(), trigger })
     }
 
-    /// The grammar in llama.cpp's GBNF. `schema` was checked to be JSON.
+    /// The grammar in llama.cpp's GBNF.
     pub fn grammar(&self) -> Result<String, Error> {
-        let converted = json_schema_to_grammar(&self.schema).map_err(|error| {
-            Error::InvalidArgument(format!("the JSON schemas cannot be made a grammar: {error}"))
+        let converted = schema::to_grammar(&self.schema).map_err(|why| {
+            Error::InvalidArgument(format!("the JSON schemas cannot be made a grammar: {why}"))
         })?;
         let mut grammar = String::new();
         for line in converted.lines() {

@@ -125,8 +125,32 @@ async fn a_grammar_binds_and_a_bad_one_is_refused() {
         schema("{"),
         schema(&nested),
         schema(r#"{"type":"string","minLength":3,"maxLength":2}"#),
+        schema(r##"{"allOf":[{"$ref":"#/$defs/a"}],"$defs":{"a":{"$ref":"#/$defs/a"}}}"##),
     ] {
         let refused = engine.generate(Input::Prompt("x".into()), bad.clone(), in_a_minute()).await;
         assert!(matches!(refused.err(), Some(Error::InvalidArgument(_))), "{bad:?}");
     }
+}
+
+#[tokio::test]
+async fn classes_in_a_pattern_bind() {
+    let engine = engine(config()).await;
+    let schema = r#"{"type":"string","pattern":"^\\d{3}-\\d{4}$"}"#;
+    let options = Options { constraint: Some(Constraint::JsonSchema(schema.into())), ..greedy(60) };
+    let answer = run(&engine, chat(&[(Role::User, "A telephone number?")]), options).await;
+    let number: String = serde_json::from_str(&answer.text).unwrap();
+    assert!(number.len() == 8 && number.chars().all(|next| next == '-' || next.is_ascii_digit()), "{number}");
+}
+
+/// The converter calls itself for each: on a thread of the usual size that would end the process.
+#[tokio::test]
+async fn a_long_chain_of_references_is_refused() {
+    const LINKS: usize = 1500;
+    let engine = engine(config()).await;
+    let link = |link| format!(r##""d{link}":{{"items":{{"$ref":"#/$defs/d{}"}}}},"##, link + 1);
+    let links: String = (0..LINKS).map(link).collect();
+    let schema = format!(r##"{{"$ref":"#/$defs/d0","$defs":{{{links}"d{LINKS}":{{"const":1}}}}}}"##);
+    let options = Options { constraint: Some(Constraint::JsonSchema(schema)), ..greedy(1) };
+    let refused = engine.generate(Input::Prompt("x".into()), options, in_a_minute()).await;
+    assert!(matches!(refused.err(), Some(Error::InvalidArgument(why)) if why.contains("rules")));
 }
