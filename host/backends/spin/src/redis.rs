@@ -5,8 +5,8 @@
 
 use crate::PATIENCE;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value,
-    aio::MultiplexedConnection, cmd,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, FromRedisValue, RedisError,
+    ServerErrorKind, Value, aio::MultiplexedConnection, cmd,
 };
 use std::{
     collections::BTreeMap,
@@ -105,6 +105,22 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let client = Client::open(text).map_err(Error::Address)?;
         Ok(Self { text: text.to_owned(), client })
+    }
+
+    /// As [`parse`](Self::parse), but no socket of this machine, which `unix://localhost/…` names: a guest that may reach
+    /// every port of a host may not reach its files.
+    ///
+    /// # Errors
+    /// [`Error::Address`]
+    pub fn on_network(text: &str) -> Result<Self, Error> {
+        let address = Self::parse(text)?;
+        match address.client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(..) | ConnectionAddr::TcpTls { .. } => Ok(address),
+            _ => {
+                let why = "it is not on the network";
+                Err(Error::Address((ErrorKind::InvalidClientConfig, why).into()))
+            }
+        }
     }
 }
 
@@ -218,6 +234,24 @@ impl Drop for Connection {
             && !self.spoilt
         {
             self.pool.keep(&self.address, connection);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_of_the_machine_is_not_on_the_network() {
+        for address in ["redis://localhost", "rediss://user:word@redis.example:6380/1"] {
+            assert!(Address::on_network(address).is_ok(), "{address}");
+        }
+        for address in
+            ["unix://localhost/run/x.sock", "redis+unix://localhost/run/x.sock", "unix:///run/x.sock"]
+        {
+            assert!(Address::parse(address).is_ok(), "{address}");
+            assert!(matches!(Address::on_network(address), Err(Error::Address(_))), "{address}");
         }
     }
 }

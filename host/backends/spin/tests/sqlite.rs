@@ -1,5 +1,4 @@
 //! SQLite databases: what the SQL of a guest does, what it may not do, and that users do not meet in a connection.
-#![expect(clippy::unwrap_used, reason = "a failed call is a failed test")]
 
 use corral_spin::sqlite::{Connection, Database, Error, Value};
 use std::time::Duration;

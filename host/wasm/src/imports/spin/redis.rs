@@ -139,12 +139,12 @@ impl Open {
     /// A connection to an address, if the component may reach it. It is looked at each time.
     pub(super) async fn at(component: &crate::spin::Component, address: &str) -> Result<Self, Closed> {
         let url = Url::parse(address).map_err(|_no_address| Closed::Address)?;
-        let Some(target) = server(&url) else { return Err(Closed::Address) };
-        if !component.may_reach(&target) {
+        let target = Target { scheme: url.scheme(), host: url.host_str(), port: url.port() };
+        if target.host.is_none() || !component.may_reach(&target) {
             tracing::warn!(component = component.id, "a Redis address is not in allowed_outbound_hosts");
             return Err(Closed::Address);
         }
-        let address = Address::parse(address).map_err(|_no_address| Closed::Address)?;
+        let address = Address::on_network(address).map_err(|_no_address| Closed::Address)?;
         let connection = component.redis.open(&address).await.map_err(Closed::Server)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
@@ -156,12 +156,6 @@ impl Open {
     pub(super) async fn value(&self, command: &Cmd) -> Result<Value, backend::Error> {
         self.0.lock().await.value(command).await
     }
-}
-
-/// Whom an address names, over the network: who may reach every port of this machine may reach none of its sockets.
-fn server(url: &Url) -> Option<Target<'_>> {
-    let network = matches!(url.scheme(), "redis" | "rediss") && url.host_str().is_some();
-    network.then(|| Target { scheme: url.scheme(), host: url.host_str(), port: url.port() })
 }
 
 impl From<Closed> for Error {
@@ -223,18 +217,4 @@ fn flatten(value: Value, results: &mut Vec<RedisResult>) -> Result<(), String> {
         other => return Err(format!("the server's answer has a form that is not served: {other:?}")),
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_on_the_network() {
-        let named = |address: &str| server(&Url::parse(address).unwrap()).is_some();
-        assert!(named("redis://localhost") && named("rediss://user:word@redis.example:6380/1"));
-        for address in ["unix://localhost/run/x.sock", "redis+unix://localhost/run/x.sock", "redis:///0"] {
-            assert!(!named(address), "{address}");
-        }
-    }
 }
