@@ -26,7 +26,7 @@ use document::{Document, Unreadable, Written};
 use failure::{unavailable, unreadable};
 use keys::{Keys, Names};
 use std::{collections::BTreeMap, time::Duration};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 #[derive(Clone)]
 pub struct Store {
@@ -71,13 +71,13 @@ impl Store {
             script
                 .arg(self.expire_after.as_millis().min(MILLISECONDS) as u64 / 100)
                 .arg(scripts::LONGEST_DOCUMENT);
-            let answer: Option<(Vec<u8>, bool)> = self.script(&keys, &script).await?;
-            if let Some((_, true)) = answer {
-                self.index(id).await;
-            }
-            Ok(answer.map(|(text, _)| text))
+            self.script::<Option<(Vec<u8>, bool)>>(&keys, &script).await
         };
-        let Some(text) = self.bounded(read).await? else { return Ok(None) };
+        let end = deadline();
+        let Some((text, slid)) = until(end, read).await? else { return Ok(None) };
+        if slid {
+            self.index(id, end).await;
+        }
         let session = text_of(text).and_then(|text| Document::parse(id, &text)?.session(id, last));
         session.map(Some).map_err(|cause| unreadable(&keys.document, &cause))
     }
@@ -121,10 +121,7 @@ impl Store {
                     outcome => outcome,
                 };
                 match outcome {
-                    Outcome(Happened::Done | Happened::Known, number) => {
-                        self.index(id).await;
-                        return Ok(number);
-                    }
+                    Outcome(Happened::Done | Happened::Known, number) => return Ok(number),
                     Outcome(Happened::Missing, _) => return Err(Error::NotFound),
                     Outcome(Happened::Large, _) => {
                         return Err(Error::TooLarge { limit: limits::SESSION_BYTES.into() });
@@ -134,7 +131,10 @@ impl Store {
             }
             Err(contended(&keys))
         };
-        self.bounded(append).await
+        let end = deadline();
+        let number = until(end, append).await?;
+        self.index(id, end).await;
+        Ok(number)
     }
 
     pub async fn set_metadata(&self, id: &str, key: &str, value: &str) -> Result<(), Error> {
@@ -145,17 +145,17 @@ impl Store {
                     Ok((document.with_entry(id, key, value, Moment::now())?, "", document.turns()))
                 };
                 match self.rewrite(id, &keys, rewrite).await? {
-                    Outcome(Happened::Done, _) => {
-                        self.index(id).await;
-                        return Ok(());
-                    }
+                    Outcome(Happened::Done, _) => return Ok(()),
                     Outcome(Happened::Missing, _) => return Err(Error::NotFound),
                     Outcome(_, _) => sleep(delay).await,
                 }
             }
             Err(contended(&keys))
         };
-        self.bounded(set).await
+        let end = deadline();
+        until(end, set).await?;
+        self.index(id, end).await;
+        Ok(())
     }
 
     /// If the answer to a deletion was lost, its retry may say that there was none.
@@ -163,16 +163,14 @@ impl Store {
         let Ok(keys) = self.keys(id) else { return Ok(false) };
         let mut script = self.keyed(&scripts::DELETE, &keys);
         script.arg(id);
-        let delete = async {
-            let deleted: bool = self.script(&keys, &script).await?;
-            if deleted && self.clustered {
-                // If this fails, the session is told of as expired later, which is as good.
-                let forget = ::redis::cmd("ZREM").arg(self.names.index()).arg(id).to_owned();
-                self.command::<()>(&self.names.index(), &forget).await.unwrap_or_else(|error| warn(&error));
-            }
-            Ok(deleted)
-        };
-        self.bounded(delete).await
+        let end = deadline();
+        let deleted: bool = until(end, self.script(&keys, &script)).await?;
+        if deleted && self.clustered {
+            // If this fails, the session is told of as expired later, which is as good.
+            let forget = ::redis::cmd("ZREM").arg(self.names.index()).arg(id).to_owned();
+            self.note(&forget, end).await;
+        }
+        Ok(deleted)
     }
 
     /// Whether a server answers that takes writes, as far as it can be told without writing.
@@ -236,11 +234,18 @@ impl Store {
     }
 
     /// In a cluster, what the script does elsewhere. If it fails, the next use does it.
-    async fn index(&self, id: &str) {
+    async fn index(&self, id: &str, end: Instant) {
         if self.clustered {
-            let add = self.index_command(id, self.expire_after);
-            self.command::<()>(&self.names.index(), &add).await.unwrap_or_else(|error| warn(&error));
+            self.note(&self.index_command(id, self.expire_after), end).await;
         }
+    }
+
+    /// Changes the index after a call has done what it is for. The index is on one server and the session may be on
+    /// another, so the call's answer does not depend on this, and hardly waits for it.
+    async fn note(&self, change: &Cmd, end: Instant) {
+        let index = self.names.index();
+        let noted = until(end.min(Instant::now() + BRIEFLY), self.command::<()>(&index, change)).await;
+        noted.unwrap_or_else(|error| tracing::warn!(%error, "a session's expiry was not noted"));
     }
 
     fn index_command(&self, id: &str, expires_in: Duration) -> Cmd {
@@ -285,10 +290,7 @@ impl Store {
 
     /// Whatever the server does, a call ends.
     async fn bounded<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match timeout_at(deadline(), call).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::Unavailable("no answer in time".to_owned())),
-        }
+        until(deadline(), call).await
     }
 
     /// An id that names no key is the id of no session.
@@ -303,6 +305,13 @@ struct Seen {
     digest: String,
     expires_in: Duration,
     turns: BTreeMap<String, String>,
+}
+
+async fn until<T>(end: Instant, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match timeout_at(end, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Error::Unavailable("no answer in time".to_owned())),
+    }
 }
 
 /// What a script has done, and with which turn.
@@ -336,6 +345,9 @@ impl FromRedisValue for Outcome {
     }
 }
 
+/// A server that is well answers a good deal sooner.
+const BRIEFLY: Duration = Duration::from_millis(250);
+
 /// What the server's arithmetic can hold, some thousand years.
 const MILLISECONDS: u128 = 1 << 47;
 
@@ -365,8 +377,4 @@ fn delays() -> impl Iterator<Item = Duration> {
 
 fn contended(keys: &Keys) -> Error {
     Error::Unavailable(format!("{}: others write it all the time", keys.document))
-}
-
-fn warn(error: &Error) {
-    tracing::warn!(%error, "a session's expiry was not noted");
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::conformance::{self, read, turn};
 use corral_services::Redis;
-use corral_sessions::{Config, Topology};
+use corral_sessions::{Config, Sessions, Topology};
 use redis::aio::MultiplexedConnection;
 use std::{net::TcpListener, path::Path, time::Duration};
 use tokio::time::{sleep, timeout};
@@ -205,6 +205,47 @@ async fn sessions_of_a_cluster_are_on_all_of_its_servers_and_all_are_exported() 
     found.dedup();
     expected.sort();
     assert_eq!(found, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sessions_of_a_cluster_are_written_while_the_server_of_the_index_is_silent() {
+    let (servers, config) = cluster(None).await;
+    let sessions = support::open(&config).await;
+    let mut ids = Vec::new();
+    for _ in 0..12 {
+        ids.push(sessions.create().await.unwrap());
+    }
+    // Each script is sent to all servers when it is needed for the first time.
+    use_up(&sessions, &sessions.create().await.unwrap()).await;
+    let (mut silent, mut elsewhere) = (None, Vec::new());
+    for server in &servers {
+        let mut client = support::client(server).await;
+        // The others go on when they take it for dead.
+        let mut set = redis::cmd("CONFIG");
+        let () = set
+            .arg("SET")
+            .arg("cluster-require-full-coverage")
+            .arg("no")
+            .query_async(&mut client)
+            .await
+            .unwrap();
+        let held: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut client).await.unwrap();
+        match held.iter().any(|key| key == "session:expiry") {
+            true => silent = Some(server),
+            false => elsewhere.extend(ids.iter().filter(|id| held.contains(&key(id)))),
+        }
+    }
+    let silent = silent.expect("the server of the index");
+    silent.pause().await.unwrap();
+    use_up(&sessions, elsewhere.first().expect("a session on another server")).await;
+    silent.resume().await.unwrap();
+}
+
+async fn use_up(sessions: &Sessions, id: &str) {
+    assert_eq!(sessions.append(id, turn(1), "1").await.unwrap(), 1);
+    sessions.set_metadata(id, "key", "value").await.unwrap();
+    assert_eq!(read(sessions, id).await.history, [turn(1)]);
+    assert!(sessions.delete(id).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
