@@ -192,25 +192,3 @@ async fn soon_asked(remote: &Remote, stub: &Stub) {
     }
     panic!("the server is not used again");
 }
-
-// TEMPORARY
-#[tokio::test]
-async fn zz_temporary() {
-    let stub = Stub::start(Kind::Vllm).await;
-    let remote = start(&config(&[&stub])).await;
-    let mut feeds = stub.feeds();
-    stub.mute();
-    let _generation = ask(&remote, Options::default()).await.unwrap();
-    let feeder = feeds.recv().await.unwrap();
-    let asked = stub.requests("/v1/models").len();
-    while stub.requests("/v1/models").len() < asked + 6 {
-        feeder.raw(b": x\n\n");
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        assert_eq!(remote.status(), Status::Ready);
-    }
-    soon("it is down 1", || stub.requests("/v1/models").len() > asked + 6).await;
-    soon("it is down 2", || stub.requests("/v1/models").len() > asked + 7).await;
-    soon("it is down 3", || stub.requests("/v1/models").len() > asked + 8).await;
-    assert_eq!(remote.status(), Status::Ready);
-    soon("it is down 4", || matches!(remote.status(), Status::Down(_))).await;
-}

@@ -145,7 +145,7 @@ async fn turns_of_the_first_version_are_kept() {
     let first = Schema { part: "sessions", migrations: &[include_str!("schema-1.sql")] };
     let id = "3e6f0c1e-8f51-4f8b-9d7e-0d6c4c0f4a11";
     {
-        let fill = |at: &rusqlite::Transaction<'_>| -> Result<(), Error> {
+        let fill = |at: &Transaction<'_>| -> Result<(), Error> {
             let now = Moment::now();
             rows::insert(at, id, now, now.plus(HOUR))?;
             let head = rows::head(at, id, now)?.ok_or(Error::NotFound)?;
