@@ -175,7 +175,8 @@ impl<'a> Loader<'a> {
         kept: &[Arc<Generation>],
     ) -> Option<(Arc<Generation>, Terms)> {
         let (number, terms) = trial?;
-        let found = kept.iter().find(|generation| generation.record().number == number && number != serving);
+        let fits = number != serving && terms.check(self.config).is_ok();
+        let found = kept.iter().find(|generation| fits && generation.record().number == number);
         if found.is_none() {
             let app = self.name;
             tracing::warn!(app, generation = number, "what was on trial is so no more");
