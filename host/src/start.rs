@@ -78,7 +78,7 @@ pub async fn run(mut config: Config, spin: Option<spin::Application>) -> anyhow:
     Ok(())
 }
 
-/// Ends the process if a second signal finds it in what cannot be interrupted: a step of llama.cpp, a compilation.
+/// Ends the process if a second signal finds it in what cannot be interrupted, such as a compilation.
 async fn insist(stop: Stop) {
     stop.insisted().await;
     // A thread, since the runtime ends before what it waits for does. SIGKILL, since other ways to end would take

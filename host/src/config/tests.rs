@@ -1,5 +1,7 @@
 //! Each message about settings, word for word, and the shipped file against the defaults.
 
+mod cluster;
+
 use super::*;
 
 /// The file that comes with Corral.
@@ -321,19 +323,6 @@ fn the_files_of_every_model_are_meant_from_there_too() {
     let remote = &config.inference.models["far"].remote;
     assert_eq!(remote.key_file.as_deref(), Some(Path::new("/etc/corral/secrets/key")));
     assert_eq!(remote.ca_file.as_deref(), Some(Path::new("/etc/corral/ca.pem")));
-}
-
-#[test]
-fn the_settings_for_a_cluster_are_settings_and_grant_what_the_defaults_do() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let manifest = std::fs::read_to_string(folder.join("deploy/spinkube/corral.yaml")).unwrap();
-    let (_, rest) = manifest.split_once("runtime.toml: |\n").unwrap();
-    let text: String =
-        rest.lines().take_while(|line| *line != "---").map(|line| format!("{line}\n")).collect();
-    let cluster = parse(&text, &[]).unwrap();
-    let own = Config::load(&folder.join("runtime.toml")).unwrap();
-    assert_eq!(cluster.apps["chat"].grants, own.apps["chat"].grants);
-    assert!(cluster.apps["chat"].config.contains_key("spin_token"));
 }
 
 #[test]

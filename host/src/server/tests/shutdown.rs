@@ -72,4 +72,5 @@ async fn the_first_signal_drains_and_the_second_ends() {
     assert!(timeout(MILLISECOND * 50, stop.ended()).await.is_err());
     signal("-INT");
     timeout(PATIENCE, stop.ended()).await.unwrap();
+    timeout(PATIENCE, stop.insisted()).await.unwrap();
 }

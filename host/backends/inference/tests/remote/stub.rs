@@ -124,7 +124,7 @@ impl Stub {
         *self.shared.script.lock().unwrap() = Box::new(script);
     }
 
-    /// Answers no request but questions from now on, and lets them wait.
+    /// Lets whoever asks how it is wait from now on.
     pub fn mute(&self) {
         self.shared.is_mute.store(true, Relaxed);
     }
@@ -281,7 +281,7 @@ async fn exchange(
     shared.seen.lock().unwrap().push(seen.clone());
     let reply = match seen.path.as_str() {
         "/v1/chat/completions" | "/v1/completions" => (shared.script.lock().unwrap())(&seen),
-        _ if shared.is_mute.load(Relaxed) => std::future::pending().await,
+        "/v1/models" if shared.is_mute.load(Relaxed) => std::future::pending().await,
         _ => usual(shared.kind, &seen),
     };
     let reply = match reply {
