@@ -43,8 +43,11 @@ servers() {
   if [[ $own ]]; then
     as_root rm -f $policy
     trap - EXIT
-    # Nor at the next start of this machine.
-    if have systemctl; then as_root systemctl disable --quiet "$@" 2>/dev/null || true; fi
+    # Nor at the next start of this machine. One by one: not every package has a service.
+    if have systemctl; then
+      local service
+      for service in "$@"; do as_root systemctl disable --quiet "$service" 2>/dev/null || true; done
+    fi
   fi
 }
 
